@@ -1,0 +1,52 @@
+# Every target makes the virtualenv it needs under .venv/, and again when the
+# requirements change. Needed on the machine: Python 3.11 or newer, git, make.
+
+PYTHON ?= python3
+PYTEST_ARGS ?= -n 2
+DEMO_ARGS ?=
+COVERAGE_MINIMUM ?= 95
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test lint clean check-python
+.DELETE_ON_ERROR:
+
+help:
+	@echo 'make demo    run examples/demo.py               (DEMO_ARGS="...")'
+	@echo 'make test    run the tests, report coverage     (PYTEST_ARGS="$(PYTEST_ARGS)")'
+	@echo 'make lint    format, style, types, import rules'
+	@echo 'make clean   remove virtualenvs, caches and reports'
+	@echo
+	@echo 'PYTHON=$(PYTHON) makes the virtualenvs; it has to be 3.11 or newer.'
+
+demo: .venv/demo/.installed
+	.venv/demo/bin/python examples/demo.py $(DEMO_ARGS)
+
+test: .venv/test/.installed
+	.venv/test/bin/coverage erase
+	.venv/test/bin/pytest --cov --cov-report= $(PYTEST_ARGS)
+	.venv/test/bin/coverage report --fail-under=$(COVERAGE_MINIMUM)
+
+lint: .venv/lint/.installed
+	.venv/lint/bin/ruff format --check .
+	.venv/lint/bin/ruff check .
+	.venv/lint/bin/mypy
+	.venv/lint/bin/lint-imports
+
+clean:
+	rm -rf .venv .tox build dist *.egg-info htmlcov .coverage .coverage.*
+	rm -rf .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+.venv/demo/.installed: REQUIREMENTS = .
+.venv/test/.installed: REQUIREMENTS = .[test]
+.venv/lint/.installed: REQUIREMENTS = .[lint]
+
+.venv/%/.installed: setup.cfg pyproject.toml | check-python
+	$(PYTHON) -m venv --clear .venv/$*
+	.venv/$*/bin/python -m pip install --quiet --editable '$(REQUIREMENTS)'
+	touch $@
+
+check-python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
+	    echo 'PYTHON=$(PYTHON) is missing or older than 3.11; try make PYTHON=python3.13 ...' >&2; \
+	    exit 1; }

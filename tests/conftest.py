@@ -1,0 +1,144 @@
+"""The fixtures that give a test its database, and the count of what ran on which backend.
+
+``database_url``
+    an empty database; the test runs once on each backend
+``placement_url``
+    the same, migrated to head
+``placement``
+    a `placement_core.Placement` on a migrated database, on each backend
+``sqlite_url``, ``sqlite_placement``
+    an empty database and a `placement_core.Placement` on a migrated one, on SQLite alone
+
+A test that is about one or two of the backends names them::
+
+    @pytest.mark.parametrize("placement_url", ["mysql", "postgresql"], indirect=True)
+
+A backend whose server cannot be reached is skipped with the reason, or fails when
+``PLACEMENT_TEST_REQUIRE_DATABASES`` is set.
+"""
+
+from __future__ import annotations
+
+import collections
+import contextlib
+import os
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests import databases
+
+if TYPE_CHECKING:
+    import placement_core
+
+BACKENDS = ("sqlite", "mysql", "postgresql")
+
+# The property of a test's report that names its backend. Properties travel with the report, so
+# that the count below is right when the tests have run in pytest-xdist's workers.
+_PROPERTY = "database_backend"
+
+
+@pytest.fixture(scope="session")
+def _backends(
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Iterator[dict[str, databases.Backend]]:
+    backends = databases.backends(tmp_path_factory.mktemp("databases"))
+    with contextlib.ExitStack() as stack:
+        for backend in backends.values():
+            stack.callback(backend.close)
+        yield backends
+
+
+@contextlib.contextmanager
+def _database(request: pytest.FixtureRequest, name: str, *, migrated: bool) -> Iterator[str]:
+    """Lend the requesting test a database on backend ``name``, by its URL."""
+    request.node.user_properties.append((_PROPERTY, name))
+    backend = request.getfixturevalue("_backends")[name]
+    reason = backend.unreachable()
+    if reason is not None:
+        if os.environ.get(databases.REQUIRE_VARIABLE):
+            pytest.fail(f"{reason}; {databases.REQUIRE_VARIABLE} is set", pytrace=False)
+        pytest.skip(reason)
+    url = backend.clone(_migrate) if migrated else backend.create()
+    try:
+        yield url
+    finally:
+        backend.drop(url)
+
+
+def _migrate(url: str) -> None:
+    # Imported here, so that a test of one module does not depend on all the others.
+    from placement_core.db import migration
+
+    migration.upgrade(url)
+
+
+@contextlib.contextmanager
+def _connect(url: str) -> Iterator[placement_core.Placement]:
+    import placement_core
+
+    with placement_core.connect(url) as placement:
+        yield placement
+
+
+@pytest.fixture(params=BACKENDS)
+def database_url(request: pytest.FixtureRequest) -> Iterator[str]:
+    """The URL of an empty database, on each backend."""
+    with _database(request, request.param, migrated=False) as url:
+        yield url
+
+
+@pytest.fixture(params=BACKENDS)
+def placement_url(request: pytest.FixtureRequest) -> Iterator[str]:
+    """The URL of a database migrated to head and otherwise empty, on each backend."""
+    with _database(request, request.param, migrated=True) as url:
+        yield url
+
+
+@pytest.fixture
+def placement(placement_url: str) -> Iterator[placement_core.Placement]:
+    """A `Placement` on a database of its own, on each backend."""
+    with _connect(placement_url) as placement:
+        yield placement
+
+
+@pytest.fixture
+def sqlite_url(request: pytest.FixtureRequest) -> Iterator[str]:
+    """The URL of an empty SQLite database."""
+    with _database(request, "sqlite", migrated=False) as url:
+        yield url
+
+
+@pytest.fixture
+def sqlite_placement(request: pytest.FixtureRequest) -> Iterator[placement_core.Placement]:
+    """A `Placement` on an SQLite database of its own."""
+    with (
+        _database(request, "sqlite", migrated=True) as url,
+        _connect(url) as placement,
+    ):
+        yield placement
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Print how many tests ran on each backend, and how many did not get to."""
+    counts: dict[str, collections.Counter[str]] = {}
+    for report in [report for group in terminalreporter.stats.values() for report in group]:
+        if not isinstance(report, pytest.TestReport):
+            continue
+        if report.when == "call":
+            outcome = "ran"
+        elif report.when == "setup" and not report.passed:
+            outcome = "skipped" if report.skipped else "failed to start"
+        else:
+            continue
+        for name in {value for key, value in report.user_properties if key == _PROPERTY}:
+            counts.setdefault(name, collections.Counter())[outcome] += 1
+    if not counts:
+        return
+    terminalreporter.section("tests per database backend")
+    for name in sorted(counts, key=BACKENDS.index):
+        outcomes = {"ran": 0, **counts[name]}
+        terminalreporter.write_line(
+            f"{name}: " + ", ".join(f"{count} {outcome}" for outcome, count in outcomes.items())
+        )
