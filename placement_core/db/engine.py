@@ -1,0 +1,145 @@
+"""Engines, made by oslo.db's enginefacade from a configuration: one per `Placement`, none global.
+
+What is added to oslo.db's settings, and why:
+
+* SQLite: write-ahead log, a busy timeout, and write transactions that take the write lock when
+they
+  begin, so that concurrent processes queue up instead of failing with `database is locked`.
+* MySQL: READ COMMITTED, as PostgreSQL has by default. Writers lock the providers they touch and
+  then read; under REPEATABLE READ they would read a snapshot that is older than the lock.
+"""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+import sqlalchemy as sa
+from oslo_config import cfg
+from oslo_db import exception as oslo_exception
+from oslo_db.sqlalchemy import enginefacade
+from sqlalchemy import event
+from sqlalchemy.engine import URL, Connection, Engine
+
+from placement_core import exceptions
+
+SQLITE_BUSY_TIMEOUT = 60  # seconds that a writer waits for another one
+WRITES = "placement_writes"  # execution option of a connection that is about to write
+
+_SETTINGS = (
+    "sqlite_synchronous",
+    "connection_recycle_time",
+    "max_pool_size",
+    "max_overflow",
+    "pool_timeout",
+    "max_retries",
+    "retry_interval",
+    "connection_debug",
+    "connection_trace",
+    "connection_parameters",
+)
+
+
+def parse_url(connection: str) -> URL:
+    """:raises DatabaseUnavailable: the URL cannot be understood."""
+    try:
+        url = sa.make_url(connection)
+    except sa.exc.ArgumentError as error:
+        raise exceptions.DatabaseUnavailable(
+            url=connection, reason="not a database URL"
+        ) from error
+    if url.drivername == "postgresql":
+        # Configuration files of existing clouds say `postgresql://` and mean psycopg2.
+        url = url.set(drivername="postgresql+psycopg2")
+    return url
+
+
+def display(url: URL) -> str:
+    """The URL without its password."""
+    return url.render_as_string(hide_password=True)
+
+
+def is_in_memory(url: URL) -> bool:
+    return url.get_backend_name() == "sqlite" and url.database in (None, "", ":memory:")
+
+
+def missing_file(url: URL) -> bool:
+    """Whether this is an SQLite file that does not exist (connecting would create it)."""
+    if url.get_backend_name() != "sqlite" or is_in_memory(url):
+        return False
+    return not os.path.exists(str(url.database))
+
+
+def create_engine(conf: cfg.ConfigOpts) -> Engine:
+    """An engine for `[placement_database]` of `conf`.
+
+    :raises DatabaseUnavailable: no such server, database or driver.
+    :raises ConfigurationError: no `connection` is set, or an option has a bad value.
+    """
+    try:
+        group = conf.placement_database
+        settings: dict[str, Any] = {name: getattr(group, name) for name in _SETTINGS}
+        connection = group.connection
+        sql_mode = group.mysql_sql_mode
+    except (cfg.RequiredOptError, cfg.ConfigFileValueError) as error:
+        raise exceptions.ConfigurationError(reason=str(error)) from error
+    if not connection:
+        raise exceptions.ConfigurationError(
+            reason="value required for option connection in group [placement_database]"
+        )
+    url = parse_url(connection)
+    manager = enginefacade.transaction_context()
+    manager.configure(
+        connection=url.render_as_string(hide_password=False),
+        mysql_sql_mode=sql_mode or None,
+        **settings,
+    )
+    try:
+        engine: Engine = manager.writer.get_engine()
+    except ImportError as error:
+        reason = f"the driver is not installed ({error})"
+        raise exceptions.DatabaseUnavailable(url=display(url), reason=reason) from error
+    except (sa.exc.NoSuchModuleError, oslo_exception.DBError) as error:
+        raise exceptions.DatabaseUnavailable(url=display(url), reason=str(error)) from error
+    _prepare(engine)
+    return engine
+
+
+def _prepare(engine: Engine) -> None:
+    backend = engine.url.get_backend_name()
+    if backend == "sqlite":
+        event.listen(engine, "connect", _set_up_sqlite)
+        event.listen(engine, "begin", _begin_sqlite_write)
+    elif backend in ("mysql", "mariadb"):
+        event.listen(engine, "connect", _set_up_mysql)
+    # oslo.db may have made and kept a connection while it tested the URL.
+    if not is_in_memory(engine.url):
+        engine.dispose()
+
+
+def _set_up_sqlite(dbapi_connection: Any, record: Any) -> None:
+    dbapi_connection.execute(f"PRAGMA busy_timeout = {SQLITE_BUSY_TIMEOUT * 1000}")
+    try:
+        dbapi_connection.execute("PRAGMA journal_mode = WAL")
+    except dbapi_connection.OperationalError:
+        # A file that may only be read keeps the mode it has; a writer will hear of it.
+        record.info["journal_mode"] = "unchanged"
+
+
+def _begin_sqlite_write(connection: Connection) -> None:
+    """Take the write lock at once: a reader that turns writer half-way cannot wait for it."""
+    if connection.get_execution_options().get(WRITES):
+        # oslo.db's own handler, which runs first, has begun a transaction that takes no lock yet.
+        driver_connection: Any = connection.connection.driver_connection
+        driver_connection.execute("ROLLBACK")
+        try:
+            driver_connection.execute("BEGIN IMMEDIATE")
+        except driver_connection.OperationalError as error:
+            # The marker by which oslo.db knows that it has begun.
+            connection.info.pop("in_transaction", None)
+            raise sa.exc.OperationalError("BEGIN IMMEDIATE", {}, error) from error
+
+
+def _set_up_mysql(dbapi_connection: Any, record: Any) -> None:
+    with dbapi_connection.cursor() as cursor:
+        cursor.execute("SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED")

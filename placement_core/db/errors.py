@@ -1,0 +1,63 @@
+"""One place that turns what a database driver raises into this library's errors."""
+
+from __future__ import annotations
+
+import sqlalchemy as sa
+from oslo_db import exception as oslo_exception
+
+from placement_core import exceptions
+
+# Server messages that say "you may not write here", by backend: SQLite; PostgreSQL in recovery or
+# with default_transaction_read_only; MySQL with --read-only or a READ ONLY transaction.
+_READ_ONLY = (
+    "attempt to write a readonly database",
+    "in a read-only transaction",
+    "--read-only option",
+    "READ ONLY transaction",
+)
+_NO_TABLE = ("no such table", "doesn't exist", "does not exist")
+_GONE = ("disk is full", "disk I/O error", "No space left", "unable to open database", "shutting")
+
+
+def is_deadlock(error: BaseException) -> bool:
+    """Whether running the whole transaction again may well succeed."""
+    if isinstance(error, (oslo_exception.DBDeadlock, exceptions.Deadlock)):
+        return True
+    text = str(error)
+    return isinstance(error, (oslo_exception.DBError, sa.exc.OperationalError)) and (
+        "database is locked" in text or "could not serialize access" in text
+    )
+
+
+def translate(error: BaseException, url: str) -> exceptions.PlacementError | None:
+    """The domain error for a driver's `error`, or None when it is nothing that we know."""
+    if not isinstance(error, (oslo_exception.DBError, sa.exc.SQLAlchemyError)):
+        return None
+    reason = _first_line(error)
+    if is_deadlock(error):
+        return exceptions.Deadlock(reason=reason)
+    if isinstance(error, sa.exc.TimeoutError):
+        return exceptions.DatabaseUnavailable(url=url, reason="no free connection: " + reason)
+    if any(text in reason for text in _READ_ONLY):
+        return exceptions.ReadOnly(operation="Write", reason=f"the database {url} is read-only")
+    if isinstance(error, (oslo_exception.DBConnectionError, oslo_exception.DBNonExistentDatabase)):
+        return exceptions.DatabaseUnavailable(url=url, reason=reason)
+    if isinstance(error, oslo_exception.DBNonExistentTable) or any(t in reason for t in _NO_TABLE):
+        return exceptions.DatabaseUnavailable(
+            url=url, reason=f"{reason}; has 'placement-manage db sync' been run?"
+        )
+    if any(text in reason for text in _GONE):
+        return exceptions.DatabaseUnavailable(url=url, reason=reason)
+    if isinstance(error, (oslo_exception.DBDataError, oslo_exception.DBInvalidUnicodeParameter)):
+        return exceptions.InvalidArgument(reason=f"the database refuses a value: {reason}")
+    if isinstance(error.__cause__, sa.exc.OperationalError) or isinstance(
+        error, sa.exc.OperationalError
+    ):
+        return exceptions.DatabaseUnavailable(url=url, reason=reason)
+    return None
+
+
+def _first_line(error: BaseException) -> str:
+    """The server's own words: SQLAlchemy appends the statement and links on further lines."""
+    original = getattr(error, "orig", None) or getattr(error, "inner_exception", None) or error
+    return str(original).strip().splitlines()[0] if str(original).strip() else type(error).__name__
