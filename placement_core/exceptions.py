@@ -386,9 +386,13 @@ class UnreadableRecord(UpgradeError):
 
 
 class JournalError(UpgradeError):
-    """The journal is locked, missing, belongs to something else, or cannot be written."""
+    """A journal is locked, missing, belongs to something else, or cannot be written.
 
-    template = "Journal {path}: {reason}"
+    :ivar what: `Journal`, or `Plan` for a plan file of which the same is true.
+    """
+
+    template = "{what} {path}: {reason}"
+    defaults: ClassVar[dict[str, Any]] = {"what": "Journal"}
 
 
 class VerificationFailed(UpgradeError):

@@ -1,0 +1,1 @@
+"""The database: its tables, how they are made and kept in step, and who may open it how."""

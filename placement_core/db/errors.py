@@ -31,6 +31,8 @@ def is_deadlock(error: BaseException) -> bool:
 
 def translate(error: BaseException, url: str) -> exceptions.PlacementError | None:
     """The domain error for a driver's `error`, or None when it is nothing that we know."""
+    if isinstance(error, oslo_exception.DBInvalidUnicodeParameter):
+        return exceptions.InvalidArgument(reason="text that is not valid Unicode")
     if not isinstance(error, (oslo_exception.DBError, sa.exc.SQLAlchemyError)):
         return None
     reason = _first_line(error)
@@ -48,7 +50,10 @@ def translate(error: BaseException, url: str) -> exceptions.PlacementError | Non
         )
     if any(text in reason for text in _GONE):
         return exceptions.DatabaseUnavailable(url=url, reason=reason)
-    if isinstance(error, (oslo_exception.DBDataError, oslo_exception.DBInvalidUnicodeParameter)):
+    # A driver that refuses a parameter (a NUL character, a lone surrogate) raises a ValueError.
+    if isinstance(error, oslo_exception.DBDataError) or isinstance(
+        getattr(error, "inner_exception", None), ValueError
+    ):
         return exceptions.InvalidArgument(reason=f"the database refuses a value: {reason}")
     if isinstance(error.__cause__, sa.exc.OperationalError) or isinstance(
         error, sa.exc.OperationalError

@@ -138,25 +138,27 @@ class Names:
             absent = sorted(set(missing) - read.keys())
             if absent and create:
                 insert_missing(self._connection, t.metadata.tables[table], OWNERS[table], absent)
-                read |= self._read_owners(table, absent)
+                read |= self._read_owners(table, absent, folded=True)
             self._new_owners[table].update(read)
             found |= read
         return found
 
-    def _read_owners(self, table: str, names: list[str]) -> dict[str, int]:
+    def _read_owners(
+        self, table: str, names: list[str], *, folded: bool = False
+    ) -> dict[str, int]:
+        """:param folded: take a row whose name differs in case only. MySQL's usual collations hold
+        the two for the same, so the row was in the way when the name was to be added.
+        """
         columns = t.metadata.tables[table].c
         column = columns[OWNERS[table]]
         rows = self._connection.execute(
             sa.select(columns.id, column).where(column.in_(names))
         ).all()
-        exact = {name: number for number, name in rows}
-        # MySQL's usual collations hold `Foo` and `foo` for the same name, and let in only one.
-        folded = {name.casefold(): number for number, name in rows}
-        return {
-            name: exact[name] if name in exact else folded[name.casefold()]
-            for name in names
-            if name in exact or name.casefold() in folded
-        }
+        ids = {name: number for number, name in rows}
+        if folded:
+            by_fold = {name.casefold(): number for name, number in ids.items()}
+            ids |= {n: by_fold[n.casefold()] for n in names if n not in ids}
+        return {name: ids[name] for name in names if name in ids}
 
     def committed(self) -> None:
         """Share what this transaction read or added, now that it lasts."""

@@ -1,0 +1,230 @@
+"""Context: what an op needs beside its arguments.
+
+It holds the configuration, the engine, the names known so far, and, for each thread on its own,
+the transaction that is open. Ops are marked `@reads` or `@writes`: they join the transaction that
+is open in their thread, or open one of their own. Only the one who opened a transaction ends it,
+and only there are deadlocks and lost races retried, because only there nothing that was already
+handed out is undone.
+"""
+
+from __future__ import annotations
+
+import functools
+import random
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from typing import Concatenate, ParamSpec, TypeVar
+
+import sqlalchemy as sa
+from oslo_config import cfg
+from oslo_log import log
+from sqlalchemy.engine import Connection, Engine
+
+from placement_core import exceptions
+from placement_core.db import engine as db_engine
+from placement_core.db import errors, names
+from placement_core.db import tables as t
+
+LOG = log.getLogger(__name__)
+
+ATTEMPTS = 10
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+
+class Transaction:
+    """One open transaction of one thread."""
+
+    def __init__(self, connection: Connection, shared: names.SharedNames, *, write: bool) -> None:
+        self.connection = connection
+        self.write = write
+        self.names = names.Names(connection, shared)
+        self.changed_trees: set[int] = set()
+        self.ops = 0  # how deep inside of ops, as opposed to blocks of the caller
+        self.rolled_back: exceptions.Deadlock | None = None
+
+
+class Context:
+    """The first argument of every op.
+
+    :param conf: a configuration with the options of `placement_core.conf` registered.
+    :param read_only: refuse every op that writes.
+    :param records_tree_changes: whether the database has the table `provider_tree_changes`.
+    """
+
+    def __init__(
+        self,
+        conf: cfg.ConfigOpts,
+        engine: Engine,
+        *,
+        read_only: bool = False,
+        records_tree_changes: bool = False,
+    ) -> None:
+        self.conf = conf
+        self.engine = engine
+        self.read_only = read_only
+        self.records_tree_changes = records_tree_changes
+        self.url = db_engine.display(engine.url)
+        self._shared_names = names.SharedNames()
+        self._local = threading.local()
+        # An SQLite database in memory is one connection for all threads: they take turns.
+        self._turn: AbstractContextManager[object] = (
+            threading.RLock() if db_engine.is_in_memory(engine.url) else nullcontext()
+        )
+        self._write_engine = engine.execution_options(**{db_engine.WRITES: True})
+
+    @property
+    def in_transaction(self) -> bool:
+        """Whether this thread has a transaction open."""
+        return self._open is not None
+
+    @property
+    def connection(self) -> Connection:
+        """The connection of this thread's open transaction."""
+        return self._current().connection
+
+    @property
+    def names(self) -> names.Names:
+        """Names as this thread's open transaction sees them."""
+        return self._current().names
+
+    def tree_changed(self, *root_ids: int) -> None:
+        """Note that trees change in this transaction; written down as its last statement."""
+        self._current().changed_trees.update(root_ids)
+
+    @property
+    def _open(self) -> Transaction | None:
+        return getattr(self._local, "transaction", None)
+
+    def _current(self) -> Transaction:
+        if self._open is None:
+            raise RuntimeError("no transaction is open in this thread")
+        return self._open
+
+    @contextmanager
+    def transaction(
+        self, *, write: bool = True, operation: str = "transaction", is_op: bool = False
+    ) -> Iterator[None]:
+        """Join this thread's transaction, or open one and end it with the block.
+
+        A block of writes that joins is all or nothing by itself: when it fails, and the caller
+        goes on nevertheless, nothing half-done stays behind.
+
+        :param operation: what to call it in errors.
+        :param is_op: the block is one op; ops that it calls in turn are part of it.
+        :raises ReadOnly: `write` is asked for, but this context or the open transaction only
+            reads.
+        :raises Deadlock, DatabaseUnavailable: the database says so; nothing was changed.
+        """
+        if write and self.read_only:
+            raise exceptions.ReadOnly(operation=operation)
+        block = self._outermost(write) if self._open is None else self._joined(write, operation)
+        with block as transaction:
+            transaction.ops += is_op
+            try:
+                yield
+            finally:
+                transaction.ops -= is_op
+
+    @contextmanager
+    def _outermost(self, write: bool) -> Iterator[Transaction]:
+        engine = self._write_engine if write else self.engine
+        with self._turn, self._translated():
+            with engine.connect() as connection, connection.begin():
+                transaction = Transaction(connection, self._shared_names, write=write)
+                self._local.transaction = transaction
+                try:
+                    yield transaction
+                    if transaction.rolled_back:
+                        raise transaction.rolled_back
+                    self._record_tree_changes(transaction)
+                finally:
+                    self._local.transaction = None
+            transaction.names.committed()
+
+    @contextmanager
+    def _joined(self, write: bool, operation: str) -> Iterator[Transaction]:
+        transaction = self._current()
+        if write and not transaction.write:
+            raise exceptions.ReadOnly(
+                operation=operation, reason="the transaction that is open only reads"
+            )
+        if not write or transaction.ops:
+            yield transaction
+            return
+        savepoint = transaction.connection.begin_nested()
+        try:
+            with self._translated():
+                yield transaction
+                savepoint.commit()
+        except BaseException as error:
+            transaction.names.forget()
+            if isinstance(error, exceptions.Deadlock):
+                # The server has rolled everything back, the savepoint with it. Whoever catches
+                # this must not be able to commit what follows as if it were the whole.
+                transaction.rolled_back = error
+            elif not isinstance(error, exceptions.DatabaseUnavailable):
+                savepoint.rollback()
+            raise
+
+    @contextmanager
+    def _translated(self) -> Iterator[None]:
+        try:
+            yield
+        except Exception as error:
+            known = errors.translate(error, self.url)
+            if known is None:
+                raise
+            raise known from error
+
+    def _record_tree_changes(self, transaction: Transaction) -> None:
+        if transaction.changed_trees and self.records_tree_changes:
+            transaction.connection.execute(
+                sa.insert(t.provider_tree_changes),
+                [{"root_provider_id": root} for root in sorted(transaction.changed_trees)],
+            )
+
+    def retried(
+        self, operation: Callable[[], R], *, name: str = "transaction", is_op: bool = False
+    ) -> R:
+        """Run `operation` in a write transaction, again when it lost a race.
+
+        Inside a transaction it is run once: what came before it is lost too, so it is for the one
+        who opened the transaction to start again.
+        """
+        attempts = 1 if self.in_transaction else ATTEMPTS
+        for attempt in range(1, attempts + 1):
+            try:
+                with self.transaction(operation=name, is_op=is_op):
+                    return operation()
+            except exceptions.ConcurrentUpdate as error:
+                if not error.transient or attempt == attempts:
+                    raise
+                LOG.debug("%s: attempt %d has to be repeated: %s", name, attempt, error)
+                time.sleep(random.uniform(0, 0.01 * 2 ** min(attempt, 6)))
+        raise AssertionError("unreachable")
+
+
+def reads(op: Callable[Concatenate[Context, P], R]) -> Callable[Concatenate[Context, P], R]:
+    """An op that only reads: it joins the open transaction or opens a reading one."""
+
+    @functools.wraps(op)
+    def reading(context: Context, /, *args: P.args, **kwargs: P.kwargs) -> R:
+        with context.transaction(write=False):
+            return op(context, *args, **kwargs)
+
+    return reading
+
+
+def writes(op: Callable[Concatenate[Context, P], R]) -> Callable[Concatenate[Context, P], R]:
+    """An op that writes: all of it or nothing, retried after a lost race when it stands alone."""
+    name = f"{op.__module__.rpartition('.')[2]}.{op.__name__}"
+
+    @functools.wraps(op)
+    def writing(context: Context, /, *args: P.args, **kwargs: P.kwargs) -> R:
+        return context.retried(lambda: op(context, *args, **kwargs), name=name, is_op=True)
+
+    return writing

@@ -1,0 +1,463 @@
+"""The one write path for allocations.
+
+Every way to change allocations (one consumer or many, claim, move, release, reshape, whole-tree
+upgrade) is an `AllocationWrite`, taken through its steps in order: lock, check, store. All reading
+is done under locks on the consumers and providers concerned, taken in this order by everybody; so
+writers to one provider queue up, each sees what its predecessors left, and none has to retry.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Set
+from dataclasses import dataclass, field
+from typing import Any, Final, Literal, NamedTuple
+
+import sqlalchemy as sa
+from oslo_db import exception as oslo_exception
+from oslo_log import log
+
+from placement_core import exceptions
+from placement_core.context import Context
+from placement_core.db import tables as t
+from placement_core.objects import inventory as rules
+from placement_core.objects.inventory import InventoryRecord
+from placement_core.ops import _rows, consumer_types
+from placement_core.ops._inventory_records import FIELDS, Records, make_record
+
+LOG = log.getLogger(__name__)
+
+NEW: Final = "new"  # the generation of a consumer that must not exist yet
+
+Place = tuple[int, int]  # provider id, class id
+Scope = Mapping[str, Set[tuple[str, str]]]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Claim:
+    """What one consumer shall have, all of it; nothing for an empty mapping.
+
+    :ivar allocations: `{provider uuid: {class: amount}}`, amounts in units of the class, 1 or
+        more.
+    :ivar project_id: external id of the owner; None keeps the one there is, and gives a new
+        consumer the configured `incomplete_consumer_project_id`. `user_id` likewise.
+    :ivar consumer_type: its name; None keeps the one there is.
+    :ivar generation: the consumer's, as the caller read it; `NEW` when it must not exist yet; None
+        for any.
+    """
+
+    allocations: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
+    project_id: str | None = None
+    user_id: str | None = None
+    consumer_type: str | None = None
+    generation: int | Literal["new"] | None = None
+
+
+class ConsumerRow(NamedTuple):
+    id: int
+    uuid: str
+    generation: int
+    project_id: int
+    user_id: int
+    consumer_type_id: int | None
+
+
+class OwnRow(NamedTuple):
+    """An allocation that a consumer of this write has before it."""
+
+    id: int
+    consumer: str
+    provider_id: int
+    class_id: int
+    used: int
+    provider_uuid: str
+    root_id: int
+
+
+class Entry(NamedTuple):
+    consumer: str
+    provider: _rows.ProviderRow
+    class_id: int
+    class_name: str
+    amount: int
+
+
+_consumers = t.consumers.c
+_allocations = t.allocations.c
+
+
+class AllocationWrite:
+    """One change of the allocations of any number of consumers.
+
+    :param claims: what each consumer shall have, by its uuid.
+    :param scope: the places where it applies, `{consumer uuid: {(provider uuid, class)}}`; what
+        the consumers have elsewhere stays. None replaces everything that they have.
+    """
+
+    def __init__(
+        self, context: Context, claims: Mapping[str, Claim], *, scope: Scope | None = None
+    ) -> None:
+        for consumer, claim in claims.items():
+            _check_claim(consumer, claim)
+        self.context = context
+        self.claims = claims
+        self.scope = scope
+        self.consumers: dict[str, ConsumerRow] = {}
+        self.own: list[OwnRow] = []
+        self.providers: dict[str, _rows.ProviderRow] = {}
+        self.entries: list[Entry] = []
+
+    # --- lock ---
+
+    def lock(self, also: Iterable[str] = ()) -> None:
+        """Lock the consumers, then the providers that gain, keep or lose something.
+
+        :param also: uuids of more providers to lock in the same go.
+        """
+        self._lock_consumers()
+        self._read_own()
+        named = {uuid for claim in self.claims.values() for uuid in claim.allocations}
+        emptied = {row.provider_uuid for row in self.own if self._is_emptied(row.consumer)}
+        self.providers = _rows.find_providers(self.context, {*named, *emptied, *also}, lock=True)
+
+    def _is_emptied(self, consumer: str) -> bool:
+        return not self.claims[consumer].allocations
+
+    def _lock_consumers(self) -> None:
+        for some in _rows.chunks(sorted(self.claims)):
+            rows = self.context.connection.execute(
+                sa.select(
+                    _consumers.id,
+                    _consumers.uuid,
+                    _consumers.generation,
+                    _consumers.project_id,
+                    _consumers.user_id,
+                    _consumers.consumer_type_id,
+                )
+                .where(_consumers.uuid.in_(some))
+                .order_by(_consumers.uuid)
+                .with_for_update(key_share=True)
+            )
+            self.consumers.update((row.uuid, ConsumerRow._make(row)) for row in rows)
+
+    def _read_own(self) -> None:
+        providers = t.resource_providers.c
+        for some in _rows.chunks(sorted(self.claims)):
+            rows = self.context.connection.execute(
+                sa.select(
+                    _allocations.id,
+                    _allocations.consumer_id,
+                    _allocations.resource_provider_id,
+                    _allocations.resource_class_id,
+                    _allocations.used,
+                    providers.uuid,
+                    providers.root_provider_id,
+                )
+                .join_from(
+                    t.allocations,
+                    t.resource_providers,
+                    _allocations.resource_provider_id == providers.id,
+                )
+                .where(_allocations.consumer_id.in_(some))
+            ).all()
+            self.own.extend(row for row in map(OwnRow._make, rows) if self._in_scope(row))
+
+    def _in_scope(self, row: OwnRow) -> bool:
+        if self.scope is None:
+            return True
+        place = row.provider_uuid, self.context.names.class_name(row.class_id)
+        return place in self.scope[row.consumer]
+
+    # --- check ---
+
+    def check_generations(self) -> None:
+        """:raises ConsumerGenerationConflict: a consumer is not what its claim takes it for."""
+        for uuid, claim in self.claims.items():
+            row = self.consumers.get(uuid)
+            actual: int | str = row.generation if row else "null"
+            given = claim.generation
+            if given is None or given == actual or (given == NEW and row is None):
+                continue
+            raise exceptions.ConsumerGenerationConflict(
+                consumer=uuid, actual=actual, given="None" if given == NEW else given
+            )
+
+    def check_fit(self, interim: Records | None = None) -> None:
+        """Check all claims against the inventories and what other consumers use.
+
+        :param interim: records to check against instead of those stored, of these providers.
+        :raises UnknownAllocationProvider, ResourceClassNotFound: in the order of the claims.
+        :raises NoInventory, ConstraintsViolated, CapacityExceeded: the first that doesn't fit.
+        """
+        self._make_entries()
+        places = {(entry.provider.id, entry.class_id) for entry in self.entries}
+        if not places:
+            return
+        records, used = self._inventories_and_usage(places, interim or {})
+        own: dict[Place, int] = defaultdict(int)
+        for row in self.own:
+            own[row.provider_id, row.class_id] += row.used
+        self._check_inventories_exist(records)
+        run: dict[Place, int] = defaultdict(int)
+        for entry in self.entries:
+            place = entry.provider.id, entry.class_id
+            record = records.get(place[0], {}).get(place[1])
+            run[place] += entry.amount
+            left = used[place] - own[place]
+            _check_entry(entry, record, run=run[place], left=left, before=used[place])
+
+    def _make_entries(self) -> None:
+        for claim in self.claims.values():
+            for uuid in claim.allocations:
+                if uuid not in self.providers:
+                    raise exceptions.UnknownAllocationProvider(uuid=uuid)
+        class_id = self.context.names.class_id
+        self.entries = [
+            Entry(consumer, self.providers[uuid], class_id(name), name, int(amount))
+            for consumer, claim in self.claims.items()
+            for uuid, resources in claim.allocations.items()
+            for name, amount in resources.items()
+        ]
+
+    def _inventories_and_usage(
+        self, places: set[Place], interim: Records
+    ) -> tuple[Records, dict[Place, int]]:
+        """Records and present usage, by all consumers, of the providers and classes named."""
+        class_ids = sorted({class_id for _, class_id in places})
+        records: Records = defaultdict(dict)
+        used: dict[Place, int] = defaultdict(int)
+        for some in _rows.chunks(sorted({provider_id for provider_id, _ in places})):
+            for provider_id, cls, in_use, *values in self.context.connection.execute(
+                _with_usage(some, class_ids)
+            ):
+                records[provider_id][cls] = make_record(values)
+                used[provider_id, cls] = int(in_use)
+        for provider_id, _ in places:
+            if provider_id in interim:
+                records[provider_id] = interim[provider_id]
+        return records, used
+
+    def _check_inventories_exist(self, records: Records) -> None:
+        """The API reports providers without any of the request's classes before all else."""
+        class_ids = {entry.class_id for entry in self.entries}
+        without = {
+            entry.provider.uuid
+            for entry in self.entries
+            if not class_ids & records.get(entry.provider.id, {}).keys()
+        }
+        if without:
+            names = sorted({entry.class_name for entry in self.entries})
+            raise exceptions.NoInventory(
+                resource_classes=", ".join(names), providers=", ".join(sorted(without))
+            )
+
+    # --- store ---
+
+    def store(self, *, bump_providers: bool = True) -> dict[int, int]:
+        """Write what was checked: owners, rows, consumer generations.
+
+        :param bump_providers: count the write as a change of the providers.
+        :returns: by how much the generations of which providers are to be bumped, by id.
+        :raises RaceLost: rows changed under our hands, by somebody who takes no locks.
+        """
+        self._store_consumers()
+        self._store_rows()
+        self._remove_empty_consumers()
+        touched = {entry.provider.id for entry in self.entries}
+        touched |= {row.provider_id for row in self.own if self._is_emptied(row.consumer)}
+        self.context.tree_changed(
+            *(entry.provider.root_id for entry in self.entries),
+            *(row.root_id for row in self.own),
+        )
+        return dict.fromkeys(touched, 1) if bump_providers else {}
+
+    def _store_consumers(self) -> None:
+        owners = self._owners()
+        added, changed, bumped = [], [], []
+        involved = {entry.consumer for entry in self.entries} | {row.consumer for row in self.own}
+        for uuid in self.claims:
+            row = self.consumers.get(uuid)
+            owner = owners[uuid]
+            if row is None:
+                if not self._is_emptied(uuid):
+                    added.append({"uuid": uuid, "generation": 1, **owner})
+                continue
+            if any(getattr(row, key) != value for key, value in owner.items()):
+                changed.append({**row._asdict(), **owner, "of_consumer": row.id})
+            if uuid in involved:
+                bumped.append(row.id)
+        try:
+            if added:
+                self.context.connection.execute(sa.insert(t.consumers), added)
+        except oslo_exception.DBDuplicateEntry as error:
+            reason = "a consumer was created by somebody else"
+            raise exceptions.RaceLost(reason=reason) from error
+        if changed:
+            keys = ("project_id", "user_id", "consumer_type_id")
+            self.context.connection.execute(
+                sa.update(t.consumers)
+                .where(_consumers.id == sa.bindparam("of_consumer"))
+                .values({key: sa.bindparam(key) for key in keys}),
+                [{key: row[key] for key in ("of_consumer", *keys)} for row in changed],
+            )
+        for some in _rows.chunks(sorted(bumped)):
+            self.context.connection.execute(
+                sa.update(t.consumers)
+                .where(_consumers.id.in_(some))
+                .values(generation=_consumers.generation + 1)
+            )
+
+    def _owners(self) -> dict[str, dict[str, int | None]]:
+        """The columns of `consumers` that say whose a consumer is, where its claim sets them."""
+        defaults = {
+            "project_id": self.context.conf.placement.incomplete_consumer_project_id,
+            "user_id": self.context.conf.placement.incomplete_consumer_user_id,
+            "consumer_type": None,
+        }
+        wanted: dict[str, dict[str, str | None]] = {}
+        for uuid, claim in self.claims.items():
+            if uuid not in self.consumers and self._is_emptied(uuid):
+                wanted[uuid] = {}
+                continue
+            given = {key: getattr(claim, key) for key in defaults}
+            if uuid in self.consumers:
+                wanted[uuid] = {key: value for key, value in given.items() if value is not None}
+            else:
+                wanted[uuid] = {key: value or defaults[key] for key, value in given.items()}
+        ids: dict[str, dict[str | None, int | None]] = defaultdict(lambda: {None: None})
+        tables = {"project_id": "projects", "user_id": "users", "consumer_type": "consumer_types"}
+        for key, table in tables.items():
+            names = {owner[key] for owner in wanted.values() if owner.get(key) is not None}
+            known = self.context.names.owner_ids(table, [n for n in names if n], create=True)
+            ids[key].update(known)
+        columns = {"consumer_type": "consumer_type_id"}
+        return {
+            uuid: {columns.get(key, key): ids[key][value] for key, value in owner.items()}
+            for uuid, owner in wanted.items()
+        }
+
+    def _store_rows(self) -> None:
+        removed = 0
+        for some in _rows.chunks(sorted(row.id for row in self.own)):
+            removed += self.context.connection.execute(
+                sa.delete(t.allocations).where(_allocations.id.in_(some))
+            ).rowcount
+        if removed != len(self.own):
+            raise exceptions.RaceLost(reason="allocations of these consumers were removed")
+        if self.entries:
+            self.context.connection.execute(
+                sa.insert(t.allocations),
+                [
+                    {
+                        "resource_provider_id": entry.provider.id,
+                        "consumer_id": entry.consumer,
+                        "resource_class_id": entry.class_id,
+                        "used": entry.amount,
+                    }
+                    for entry in self.entries
+                ],
+            )
+
+    def _remove_empty_consumers(self) -> None:
+        emptied = {row.consumer for row in self.own if self._is_emptied(row.consumer)}
+        if self.scope is not None:
+            for some in _rows.chunks(sorted(emptied)):
+                elsewhere = sa.select(_allocations.consumer_id).where(
+                    _allocations.consumer_id.in_(some)
+                )
+                emptied.difference_update(self.context.connection.execute(elsewhere).scalars())
+        for some in _rows.chunks(sorted(emptied)):
+            self.context.connection.execute(
+                sa.delete(t.consumers).where(_consumers.uuid.in_(some))
+            )
+
+
+def _with_usage(provider_ids: Iterable[int], class_ids: Iterable[int]) -> sa.Select[Any]:
+    inventories = t.inventories.c
+    usage = (
+        sa.select(
+            _allocations.resource_provider_id,
+            _allocations.resource_class_id,
+            sa.func.sum(_allocations.used).label("used"),
+        )
+        .where(
+            _allocations.resource_provider_id.in_(provider_ids),
+            _allocations.resource_class_id.in_(class_ids),
+        )
+        .group_by(_allocations.resource_provider_id, _allocations.resource_class_id)
+        .subquery()
+    )
+    return (
+        sa.select(
+            inventories.resource_provider_id,
+            inventories.resource_class_id,
+            sa.func.coalesce(usage.c.used, 0),
+            *(inventories[name] for name in FIELDS),
+        )
+        .outerjoin_from(
+            t.inventories,
+            usage,
+            sa.and_(
+                usage.c.resource_provider_id == inventories.resource_provider_id,
+                usage.c.resource_class_id == inventories.resource_class_id,
+            ),
+        )
+        .where(
+            inventories.resource_provider_id.in_(provider_ids),
+            inventories.resource_class_id.in_(class_ids),
+        )
+    )
+
+
+def _check_claim(consumer: str, claim: Claim) -> None:
+    if not isinstance(consumer, str) or not 1 <= len(consumer) <= 36:
+        raise exceptions.InvalidUUID(what="consumer", value=consumer)
+    if claim.consumer_type is not None:
+        consumer_types.check_name(claim.consumer_type)
+    for what in ("project_id", "user_id"):
+        value = getattr(claim, what)
+        if value is not None and not (isinstance(value, str) and 1 <= len(value) <= 255):
+            reason = "not a string of 1 to 255 characters"
+            raise exceptions.InvalidName(what=what, value=value, reason=reason)
+    for provider, resources in claim.allocations.items():
+        for name, amount in resources.items():
+            whole = isinstance(amount, int | float) and amount == amount // 1
+            if isinstance(amount, bool) or not whole or amount < 1:
+                raise exceptions.InvalidAmount(
+                    amount=amount, resource_class=name, provider=provider, consumer=consumer
+                )
+
+
+def _check_entry(
+    entry: Entry, record: InventoryRecord | None, *, run: int, left: int, before: int
+) -> None:
+    """Check one amount.
+
+    :param run: of this class on this provider, in this write so far, this amount included.
+    :param left: what consumers that are not part of the write use.
+    :param before: what all consumers used before the write. A provider that is over capacity (its
+        inventory was shrunk) may be brought closer to it in steps: use may not grow, that is all.
+    """
+    where = {"resource_class": entry.class_name, "provider": entry.provider.uuid}
+    if record is None:
+        raise exceptions.NoInventory(
+            resource_classes=entry.class_name, providers=entry.provider.uuid
+        )
+    if not rules.units_fit(
+        entry.amount, record["min_unit"], record["max_unit"], record["step_size"]
+    ):
+        raise exceptions.ConstraintsViolated(amount=entry.amount, **{**record, **where})
+    capacity = rules.capacity(record["total"], record["reserved"], record["allocation_ratio"])
+    if left + run <= capacity:
+        return
+    if before and left + run <= before:
+        LOG.warning(
+            "Over capacity for %s on resource provider %s but allocation of %d reduces existing "
+            "overage from %d to %d",
+            *where.values(),
+            entry.amount,
+            before,
+            left + run,
+        )
+        return
+    raise exceptions.CapacityExceeded(amount=run, used=left, capacity=capacity, **where)

@@ -1,0 +1,142 @@
+"""The filters of a provider list, as SQL conditions.
+
+Each filter speaks of a single provider: what its tree or a sharing provider has does not help it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+import sqlalchemy as sa
+
+from placement_core import exceptions
+from placement_core.context import Context
+from placement_core.db import tables as t
+
+Condition = sa.ColumnElement[bool]
+
+_own = t.resource_providers.c
+
+
+@dataclass(frozen=True)
+class Filters:
+    in_tree: str | None
+    required: Sequence[str | Sequence[str]]
+    forbidden: Sequence[str]
+    member_of: Sequence[str | Sequence[str]]
+    not_member_of: Sequence[str]
+    resources: Mapping[str, int]
+
+
+def conditions(context: Context, filters: Filters) -> list[Condition] | None:
+    """What a provider must fulfil to pass; None when it is certain that none does.
+
+    The API looks names up filter by filter and stops, with an empty answer, at a `required` or a
+    `member_of` that no provider at all fulfils; an unknown name behind it is then no error.
+    """
+    found: list[Condition] = []
+    if filters.in_tree is not None:
+        root_id = context.connection.execute(
+            sa.select(_own.root_provider_id).where(_own.uuid == filters.in_tree)
+        ).scalar()
+        if root_id is None:
+            return None
+        found.append(_own.root_provider_id == root_id)
+    decisive: list[Condition] = []
+    steps: Sequence[tuple[Callable[[], list[Condition]], bool]] = (
+        (lambda: _required(context, filters.required), True),
+        (lambda: _forbidden(context, filters.forbidden), False),
+        (lambda: _member_of(filters.member_of), True),
+        (lambda: _not_member_of(filters.not_member_of), False),
+        (lambda: _resources(context, filters.resources), False),
+    )
+    for make, is_decisive in steps:
+        try:
+            made = make()
+        except (exceptions.TraitNotFound, exceptions.ResourceClassNotFound):
+            # Asked only now: without an unknown name, the list itself comes out empty.
+            if decisive and not _any_provider(context, decisive):
+                return None
+            raise
+        found.extend(made)
+        decisive.extend(made if is_decisive else ())
+    return found
+
+
+def _any_provider(context: Context, wanted: Sequence[Condition]) -> bool:
+    query = sa.select(_own.id).where(*wanted).limit(1)
+    return context.connection.execute(query).first() is not None
+
+
+def _alternatives(item: str | Sequence[str]) -> Sequence[str]:
+    return [item] if isinstance(item, str) else item
+
+
+def _has_trait(ids: Sequence[int]) -> Condition:
+    links = t.resource_provider_traits.c
+    return sa.exists(
+        sa.select(links.trait_id).where(
+            links.resource_provider_id == _own.id, links.trait_id.in_(ids)
+        )
+    )
+
+
+def _required(context: Context, items: Sequence[str | Sequence[str]]) -> list[Condition]:
+    groups = [_alternatives(item) for item in items]
+    ids = context.names.trait_ids(name for group in groups for name in group)
+    return [_has_trait([ids[name] for name in group]) for group in groups]
+
+
+def _forbidden(context: Context, names: Sequence[str]) -> list[Condition]:
+    ids = context.names.trait_ids(names)
+    return [~_has_trait(sorted(ids.values()))] if ids else []
+
+
+def _in_aggregate(uuids: Sequence[str]) -> Condition:
+    links, aggregates = t.resource_provider_aggregates.c, t.placement_aggregates.c
+    return sa.exists(
+        sa.select(links.aggregate_id)
+        .join_from(
+            t.resource_provider_aggregates,
+            t.placement_aggregates,
+            links.aggregate_id == aggregates.id,
+        )
+        .where(links.resource_provider_id == _own.id, aggregates.uuid.in_(uuids))
+    )
+
+
+def _member_of(items: Sequence[str | Sequence[str]]) -> list[Condition]:
+    return [_in_aggregate(_alternatives(item)) for item in items]
+
+
+def _not_member_of(uuids: Sequence[str]) -> list[Condition]:
+    return [~_in_aggregate(uuids)] if uuids else []
+
+
+def _resources(context: Context, amounts: Mapping[str, int]) -> list[Condition]:
+    for name, amount in amounts.items():
+        if isinstance(amount, bool) or not isinstance(amount, int) or amount < 1:
+            raise exceptions.InvalidArgument(
+                reason=f"amount {amount!r} of {name} is not a whole number of 1 or more"
+            )
+    return [_has_room(context.names.class_id(name), amounts[name]) for name in amounts]
+
+
+def _has_room(class_id: int, amount: int) -> Condition:
+    inventory, used = t.inventories.c, t.allocations.c
+    in_use = (
+        sa.select(sa.func.coalesce(sa.func.sum(used.used), 0))
+        .where(used.resource_provider_id == _own.id, used.resource_class_id == class_id)
+        .scalar_subquery()
+    )
+    return sa.exists(
+        sa.select(inventory.id).where(
+            inventory.resource_provider_id == _own.id,
+            inventory.resource_class_id == class_id,
+            inventory.min_unit <= amount,
+            inventory.max_unit >= amount,
+            sa.literal(amount) % inventory.step_size == 0,
+            in_use + amount <= (inventory.total - inventory.reserved) * inventory.allocation_ratio,
+        )
+    )

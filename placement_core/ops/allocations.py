@@ -1,0 +1,211 @@
+"""Allocations: who uses how much of what, and where.
+
+A consumer's allocations are one set, always replaced as a whole; a consumer without any is gone.
+All verbs that write are arguments to one write path (`_allocation_write`), so they share its
+guarantees: all or nothing over any number of consumers, capacity checked under the providers'
+locks, and what the consumers of a write had before does not count against them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Literal
+
+import sqlalchemy as sa
+
+from placement_core import exceptions
+from placement_core.context import Context, reads, writes
+from placement_core.db import tables as t
+from placement_core.objects import Allocation
+from placement_core.ops import _rows
+from placement_core.ops import consumers as consumers_op
+from placement_core.ops._allocation_write import NEW, AllocationWrite, Claim
+
+__all__ = ["NEW", "Claim"]
+
+VERBS = (
+    "for_consumer",
+    "for_provider",
+    "replace",
+    "update",
+    "move",
+    "swap",
+    "clear",
+    "delete",
+)
+
+
+_FIELDS = (
+    "resource_class",
+    "consumer_uuid",
+    "resource_provider_uuid",
+    "used",
+    "created_at",
+    "resource_provider_generation",
+    "consumer_generation",
+)
+
+
+@reads
+def for_consumer(context: Context, consumer: str) -> Sequence[Allocation]:
+    """What a consumer has; nothing for one that doesn't exist.
+
+    Rows without a consumer record (data from before Rocky) are invisible, as they are in the API.
+    """
+    return _read(context, t.allocations.c.consumer_id == consumer)
+
+
+@reads
+def for_provider(context: Context, provider: str) -> Sequence[Allocation]:
+    """All allocations on a provider, by its uuid.
+
+    :raises ResourceProviderNotFound: there is none with this uuid.
+    """
+    row = _rows.find_provider(context, provider)
+    return _read(context, t.allocations.c.resource_provider_id == row.id)
+
+
+@writes
+def replace(context: Context, claims: Mapping[str, Claim]) -> None:
+    """Replace the allocations of any number of consumers: `{consumer uuid: Claim}`.
+
+    :raises ConsumerGenerationConflict: a consumer is not what its claim takes it for.
+    :raises UnknownAllocationProvider, ResourceClassNotFound: naming what doesn't exist.
+    :raises NoInventory, ConstraintsViolated, CapacityExceeded: the first amount that doesn't fit.
+    """
+    write = AllocationWrite(context, claims)
+    write.lock()
+    write.check_generations()
+    write.check_fit()
+    _rows.bump_generations(context, write.store())
+
+
+@writes
+def update(
+    context: Context,
+    consumer: str,
+    allocations: Mapping[str, Mapping[str, int]],
+    *,
+    project_id: str | None = None,
+    user_id: str | None = None,
+    consumer_type: str | None = None,
+    generation: int | Literal["new"] | None = None,
+) -> None:
+    """Replace the allocations of one consumer; the arguments are those of a `Claim`.
+
+    :raises: as `replace`.
+    """
+    claim = Claim(
+        allocations=allocations,
+        project_id=project_id,
+        user_id=user_id,
+        consumer_type=consumer_type,
+        generation=generation,
+    )
+    replace(context, {consumer: claim})
+
+
+@writes
+def move(context: Context, source: str, target: str) -> None:
+    """Hand everything that one consumer has to another one that has nothing.
+
+    The target becomes what the source was: same project, user and type. That is how a server's
+    claim goes to its migration record.
+
+    :raises AllocationsNotFound: the source has nothing.
+    :raises ConsumerGenerationConflict: the target has something already.
+    """
+    claim = _present_claim(context, source)
+    replace(context, {source: Claim(generation=claim.generation), target: _as_new(claim)})
+
+
+@writes
+def swap(context: Context, one: str, other: str) -> None:
+    """Exchange what two consumers have; each keeps its owner and type.
+
+    :raises AllocationsNotFound: one of them has nothing.
+    """
+    first, second = _present_claim(context, one), _present_claim(context, other)
+    replace(
+        context,
+        {
+            one: Claim(allocations=second.allocations, generation=first.generation),
+            other: Claim(allocations=first.allocations, generation=second.generation),
+        },
+    )
+
+
+@writes
+def clear(context: Context, *consumers: str) -> None:
+    """Release everything that these consumers have, as a change of the providers it was on."""
+    replace(context, {consumer: Claim() for consumer in consumers})
+
+
+@writes
+def delete(context: Context, consumer: str) -> None:
+    """Release everything that a consumer has, leaving the providers' generations alone.
+
+    That is the API's unguarded DELETE; `clear` is the one that others notice.
+
+    :raises AllocationsNotFound: it has nothing, or doesn't exist.
+    """
+    write = AllocationWrite(context, {consumer: Claim()})
+    write.lock()
+    if consumer not in write.consumers or not write.own:
+        raise exceptions.AllocationsNotFound(consumer=consumer)
+    write.store(bump_providers=False)
+
+
+def _read(context: Context, condition: sa.ColumnElement[bool]) -> Sequence[Allocation]:
+    allocations, providers, consumers = t.allocations.c, t.resource_providers.c, t.consumers.c
+    query = (
+        sa.select(
+            allocations.resource_class_id,
+            allocations.consumer_id,
+            providers.uuid,
+            allocations.used,
+            allocations.created_at,
+            providers.generation,
+            consumers.generation,
+        )
+        .join_from(
+            t.allocations, t.resource_providers, allocations.resource_provider_id == providers.id
+        )
+        .join(t.consumers, consumers.uuid == allocations.consumer_id)
+        .where(condition)
+        .order_by(allocations.id)
+    )
+    class_name = context.names.class_name
+    rows = context.connection.execute(query).all()
+    return Allocation.from_rows(
+        _FIELDS, [(class_name(class_id), *values) for class_id, *values in rows]
+    )
+
+
+def _present_claim(context: Context, consumer: str) -> Claim:
+    allocations: dict[str, dict[str, Any]] = {}
+    rows = for_consumer(context, consumer)
+    for row in rows:
+        resources = allocations.setdefault(row.resource_provider_uuid, {})
+        # Two rows for one class on one provider are possible; together they are what is used.
+        resources[row.resource_class] = resources.get(row.resource_class, 0) + row.used
+    if not rows:
+        raise exceptions.AllocationsNotFound(consumer=consumer)
+    found = consumers_op.get(context, consumer)
+    return Claim(
+        allocations=allocations,
+        project_id=found.project.external_id,
+        user_id=found.user.external_id,
+        consumer_type=found.consumer_type.name if found.consumer_type else None,
+        generation=found.generation,
+    )
+
+
+def _as_new(claim: Claim) -> Claim:
+    return Claim(
+        allocations=claim.allocations,
+        project_id=claim.project_id,
+        user_id=claim.user_id,
+        consumer_type=claim.consumer_type,
+        generation=NEW,
+    )
