@@ -5,14 +5,16 @@ PYTHON ?= python3
 PYTEST_ARGS ?= -n 2
 DEMO_ARGS ?=
 COVERAGE_MINIMUM ?= 95
+PLACEMENT_PEER_PYTHON ?= .venv/peer/bin/python
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint clean check-python
+.PHONY: help demo test adopt lint clean check-python
 .DELETE_ON_ERROR:
 
 help:
 	@echo 'make demo    run examples/demo.py               (DEMO_ARGS="...")'
 	@echo 'make test    run the tests, report coverage     (PYTEST_ARGS="$(PYTEST_ARGS)")'
+	@echo 'make adopt   run the tests that share a database with openstack-placement'
 	@echo 'make lint    format, style, types, import rules'
 	@echo 'make clean   remove virtualenvs, caches and reports'
 	@echo
@@ -26,6 +28,9 @@ test: .venv/test/.installed
 	.venv/test/bin/pytest --cov --cov-report= $(PYTEST_ARGS)
 	.venv/test/bin/coverage report --fail-under=$(COVERAGE_MINIMUM)
 
+adopt: .venv/test/.installed $(PLACEMENT_PEER_PYTHON)
+	PLACEMENT_PEER_PYTHON=$(PLACEMENT_PEER_PYTHON) .venv/test/bin/pytest tests/adopt $(PYTEST_ARGS)
+
 lint: .venv/lint/.installed
 	.venv/lint/bin/ruff format --check .
 	.venv/lint/bin/ruff check .
@@ -37,13 +42,16 @@ clean:
 	rm -rf .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
-.venv/demo/.installed: REQUIREMENTS = .
-.venv/test/.installed: REQUIREMENTS = .[test]
-.venv/lint/.installed: REQUIREMENTS = .[lint]
+.venv/demo/.installed: REQUIREMENTS = --editable .
+.venv/test/.installed: REQUIREMENTS = --editable '.[test]'
+.venv/lint/.installed: REQUIREMENTS = --editable '.[lint]'
+.venv/peer/.installed: REQUIREMENTS = --requirement tests/adopt/peer-requirements.txt
+.venv/peer/.installed: tests/adopt/peer-requirements.txt
+.venv/peer/bin/python: .venv/peer/.installed ;
 
 .venv/%/.installed: setup.cfg pyproject.toml | check-python
 	$(PYTHON) -m venv --clear .venv/$*
-	.venv/$*/bin/python -m pip install --quiet --editable '$(REQUIREMENTS)'
+	.venv/$*/bin/python -m pip install --quiet $(REQUIREMENTS)
 	touch $@
 
 check-python:

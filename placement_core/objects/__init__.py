@@ -16,6 +16,13 @@ from placement_core.objects.resource_class import ResourceClass
 from placement_core.objects.resource_provider import ResourceProvider
 from placement_core.objects.trait import Trait
 from placement_core.objects.tree_provider import TreeProvider
+from placement_core.objects.upgrade_records import (
+    TreeChange,
+    TreeRefusal,
+    TreesOutcome,
+    UpgradeFile,
+    UpgradeSummary,
+)
 from placement_core.objects.usage import Usage
 from placement_core.objects.usage_group import UsageGroup
 from placement_core.objects.user import User
@@ -32,7 +39,12 @@ __all__ = [
     "ResourceClass",
     "ResourceProvider",
     "Trait",
+    "TreeChange",
     "TreeProvider",
+    "TreeRefusal",
+    "TreesOutcome",
+    "UpgradeFile",
+    "UpgradeSummary",
     "Usage",
     "UsageGroup",
     "User",

@@ -11,6 +11,7 @@ from oslo_versionedobjects.fields import (
     FloatField,
     IntegerField,
     ListOfObjectsField,
+    ListOfStringsField,
     ObjectField,
     StringField,
 )
@@ -19,6 +20,7 @@ __all__ = [
     "FloatField",
     "IntegerField",
     "ListOfObjectsField",
+    "ListOfStringsField",
     "ObjectField",
     "PlainField",
     "StringField",

@@ -127,7 +127,10 @@ def _has_room(class_id: int, amount: int) -> Condition:
     inventory, used = t.inventories.c, t.allocations.c
     in_use = (
         sa.select(sa.func.coalesce(sa.func.sum(used.used), 0))
-        .where(used.resource_provider_id == _own.id, used.resource_class_id == class_id)
+        .where(
+            used.resource_provider_id == inventory.resource_provider_id,
+            used.resource_class_id == inventory.resource_class_id,
+        )
         .scalar_subquery()
     )
     return sa.exists(

@@ -139,10 +139,13 @@ def _read(context: Context, roots: Iterable[str]) -> Mapping[int, ProviderTree]:
     class_name = context.names.class_name
     providers: dict[int, deque[TreeProvider]] = defaultdict(deque)
     for row in rows.values():
+        above = rows.get(row.parent_id) if row.parent_id is not None else None
+        if above and above.root_id != row.root_id:
+            above = None  # see `set_missing_roots`: a root by its root, a child by its parent
         provider = TreeProvider.from_values(
             uuid=row.uuid,
             name=row.name,
-            parent_provider_uuid=rows[row.parent_id].uuid if row.parent_id is not None else None,
+            parent_provider_uuid=above.uuid if above else None,
             generation=row.generation,
             inventories={
                 class_name(class_id): record

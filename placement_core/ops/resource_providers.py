@@ -66,7 +66,8 @@ def get(context: Context, uuid: str | None = None, *, name: str | None = None) -
     if (uuid is None) == (name is None):
         raise exceptions.InvalidArgument(reason="give either a uuid or a name")
     condition = _own.c.uuid == uuid if name is None else _own.c.name == name
-    found = _select(context, condition)
+    # A uuid is compared exactly, as all other verbs do, whatever the database's collation.
+    found = [p for p in _select(context, condition) if name is not None or p.uuid == uuid]
     if not found:
         by = "uuid" if name is None else "name"
         raise exceptions.ResourceProviderNotFound(uuid=uuid or name, by=by)
@@ -144,6 +145,7 @@ def create(
     uuid = str(uuidlib.uuid4()) if uuid is None else _rows.normalised_uuid(uuid, "uuid")
     above = None
     if parent is not None:
+        _check_parent(parent)
         if _same_uuid(parent, uuid):
             reason = "parent provider UUID cannot be same as UUID"
             raise exceptions.InvalidParent(name=name, uuid=uuid, parent=parent, reason=reason)
@@ -167,10 +169,14 @@ def update(
     :param may_move: False refuses to take a provider from the parent that it has (before API
         1.37).
     :raises ResourceProviderNotFound: there is none with this uuid.
+    :raises InvalidName, InvalidUUID: naming the value.
     :raises InvalidParent: no such parent, or a loop, or a move that may not be.
     :raises ResourceProviderExists: the name is taken.
     """
-    uuids = [uuid] if parent in (UNCHANGED, None) else [uuid, parent]
+    uuids = [uuid]
+    if parent is not UNCHANGED and parent is not None:
+        _check_parent(parent)
+        uuids.append(parent)
     found = _rows.lock_trees(context, uuids)
     if uuid not in found:
         raise exceptions.ResourceProviderNotFound(uuid=uuid)
@@ -218,6 +224,11 @@ def set_missing_roots(context: Context, *, max_count: int = 50) -> tuple[int, in
         )
     context.tree_changed(*ids)
     return len(ids), len(ids)
+
+
+def _check_parent(parent: Any) -> None:
+    if not isinstance(parent, str):
+        raise exceptions.InvalidUUID(what="parent", value=parent)
 
 
 def _same_uuid(one: str, other: str) -> bool:

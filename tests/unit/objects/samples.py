@@ -100,7 +100,25 @@ def one_of_each() -> list[objects.PlacementObject]:
             updated_at=None,
         ),
         objects.Trait(name="HW_CPU_X86_AVX2", **times),
+        objects.TreeChange(
+            root_provider_uuid=ROOT, name="compute-17", before=tree(), after=tree()
+        ),
         tree().root,
+        objects.TreeRefusal(
+            root_provider_uuid=ROOT, name="compute-17", state="refused", reason="it lost 2 VGPU"
+        ),
+        objects.TreesOutcome(state="applied", roots=[ROOT, CHILD]),
+        objects.UpgradeFile(
+            kind="plan",
+            script="examples/vgpu_to_nested.py",
+            digest="5a" * 32,
+            title="VGPUs move to a provider for each GPU",
+            renamed_classes={"CUSTOM_OLD": "VGPU"},
+            database="mysql+pymysql://placement:***@db/placement",
+            created_at=CREATED,
+            release="0.1.0",
+        ),
+        objects.UpgradeSummary(counts={"trees": 1000, "units_moved": {"VGPU": 12}}),
         objects.Usage(resource_class="VCPU", used=12),
         objects.UsageGroup(consumer_type=None, consumer_count=2, usages={"VCPU": 12, "VGPU": 1}),
         user,
