@@ -77,7 +77,7 @@ def taken(
 
 
 def rename(context: Context, names: dict[int, str]) -> None:
-    """Give providers, by id, new names. Two of them may not swap theirs."""
+    """Give providers, by id, new names, one after another: each has to be free by then."""
     try:
         context.connection.execute(
             sa.update(_own)

@@ -66,13 +66,20 @@ class TreeWrite:
         return self.allocations.providers
 
     def _rename(self) -> None:
-        names = {
-            self.rows[uuid].id: provider.name
-            for uuid, provider in self.after.items()
-            if uuid in self.before and provider.name != self.before[uuid].name
-        }
-        if names:
-            _provider_write.rename(self.context, names)
+        """Those whose names others are to have make way first, under their uuids for a name."""
+        renamed = [
+            uuid
+            for uuid, provider in self.before.items()
+            if uuid not in self.after or self.after[uuid].name != provider.name
+        ]
+        wanted = {provider.name.casefold() for provider in self.after.values()}
+        in_the_way = [uuid for uuid in renamed if self.before[uuid].name.casefold() in wanted]
+        for names in (
+            {self.rows[uuid].id: uuid for uuid in in_the_way},
+            {self.rows[uuid].id: self.after[uuid].name for uuid in renamed if uuid in self.after},
+        ):
+            if names:
+                _provider_write.rename(self.context, names)
 
     def _add(self) -> None:
         """Level by level, as rows refer to the ids of their parents."""
