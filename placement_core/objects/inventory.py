@@ -95,8 +95,8 @@ def complete(
     :param record: `{"total": 8, ...}`; only `total` is required.
     :param provider: the provider and class that an error is to name.
     :returns: a new dict of all six numbers.
-    :raises exceptions.InvalidInventoryRecord: for an unknown field, a missing total, and a number
-        that is no number or out of range.
+    :raises exceptions.InvalidInventoryRecord: for what is no mapping, an unknown field, a missing
+        total, and a number that is no number or out of range.
     """
 
     def refuse(field: str, reason: str) -> exceptions.InvalidInventoryRecord:
@@ -108,6 +108,14 @@ def complete(
             reason=reason,
         )
 
+    if not isinstance(record, Mapping):
+        raise exceptions.InvalidInventoryRecord(
+            provider=provider,
+            resource_class=resource_class,
+            field="record",
+            value=record,
+            reason="it has to be a mapping",
+        )
     for field in record:
         if field not in _LOWEST and field != "allocation_ratio":
             raise refuse(field, "there is no such field")

@@ -21,12 +21,11 @@ from placement_core.objects.inventory import (
     complete,
     whole_number,
 )
+from placement_core.objects.resource_provider import check_name, normalised_uuid
 from placement_core.objects.tree_provider import TreeProvider
 
 # How a script names a provider of the tree: the provider itself, its uuid, or its name.
 ProviderRef: TypeAlias = TreeProvider | str
-
-_MAX_NAME = 200
 
 
 @base.PlacementObjectRegistry.register
@@ -160,10 +159,8 @@ class ProviderTree(base.PlacementObject):
         :raises exceptions.ResourceProviderExists: when the tree has the name or uuid already.
         """
         above = self.provider(parent)
-        if not isinstance(name, str) or not 1 <= len(name) <= _MAX_NAME:
-            reason = f"it has to be a string of 1 to {_MAX_NAME} characters"
-            raise exceptions.InvalidName(what="Resource provider name", value=name, reason=reason)
-        own_uuid = self._new_uuid(name) if uuid is None else _canonical(uuid)
+        check_name(name)
+        own_uuid = self._new_uuid(name) if uuid is None else normalised_uuid(uuid, "uuid")
         for other in self.providers:
             if other.name == name:
                 raise exceptions.ResourceProviderExists(field="name", value=name)
@@ -424,13 +421,6 @@ class ProviderTree(base.PlacementObject):
 
 def _title(provider: TreeProvider) -> str:
     return f"{provider.name} ({provider.uuid})"
-
-
-def _canonical(uuid: str) -> str:
-    try:
-        return str(UUID(uuid))
-    except (AttributeError, TypeError, ValueError):
-        raise exceptions.InvalidUUID(what="Resource provider uuid", value=uuid) from None
 
 
 def _checked_record(

@@ -2,7 +2,43 @@
 
 from __future__ import annotations
 
+import contextlib
+from typing import Final
+from uuid import UUID
+
+from placement_core import exceptions
 from placement_core.objects import base, fields
+
+MAX_NAME_LENGTH: Final = 200
+
+
+def check_name(name: object, *, may_be_empty: bool = False) -> None:
+    """Refuse what cannot be the name of a provider.
+
+    :param may_be_empty: the API takes an empty name when a provider is renamed.
+    :raises exceptions.InvalidName: it is no string of 1 to 200 characters.
+    """
+    if not isinstance(name, str):
+        reason = "it is not a string"
+    elif len(name) > MAX_NAME_LENGTH:
+        reason = f"it is longer than {MAX_NAME_LENGTH} characters"
+    elif not name and not may_be_empty:
+        reason = "it is empty"
+    else:
+        return
+    raise exceptions.InvalidName(what="Resource provider name", value=name, reason=reason)
+
+
+def normalised_uuid(value: object, what: str) -> str:
+    """The usual form (lower case, dashes) of a uuid in any spelling.
+
+    :param what: what the uuid is of, for the error.
+    :raises exceptions.InvalidUUID: it is none.
+    """
+    if isinstance(value, str):
+        with contextlib.suppress(ValueError):
+            return str(UUID(value))
+    raise exceptions.InvalidUUID(what=what, value=value)
 
 
 @base.PlacementObjectRegistry.register

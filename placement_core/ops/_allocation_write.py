@@ -182,6 +182,13 @@ class AllocationWrite:
                 consumer=uuid, actual=actual, given="None" if given == NEW else given
             )
 
+    def check_providers(self) -> None:
+        """:raises UnknownAllocationProvider: the first provider of the claims that isn't there."""
+        for claim in self.claims.values():
+            for uuid in claim.allocations:
+                if uuid not in self.providers:
+                    raise exceptions.UnknownAllocationProvider(uuid=uuid)
+
     def check_fit(self, interim: Records | None = None) -> None:
         """Check all claims against the inventories and what other consumers use.
 
@@ -207,10 +214,7 @@ class AllocationWrite:
             _check_entry(entry, record, run=run[place], left=left, before=used[place])
 
     def _make_entries(self) -> None:
-        for claim in self.claims.values():
-            for uuid in claim.allocations:
-                if uuid not in self.providers:
-                    raise exceptions.UnknownAllocationProvider(uuid=uuid)
+        self.check_providers()
         class_id = self.context.names.class_id
         self.entries = [
             Entry(consumer, self.providers[uuid], class_id(name), name, int(amount))

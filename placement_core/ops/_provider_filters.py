@@ -13,6 +13,7 @@ import sqlalchemy as sa
 from placement_core import exceptions
 from placement_core.context import Context
 from placement_core.db import tables as t
+from placement_core.objects.inventory import MAX_INT
 
 Condition = sa.ColumnElement[bool]
 
@@ -43,7 +44,7 @@ def conditions(context: Context, filters: Filters) -> list[Condition] | None:
         if root_id is None:
             return None
         found.append(_own.root_provider_id == root_id)
-    decisive: list[Condition] = []
+    decisive: list[list[Condition]] = []
     steps: Sequence[tuple[Callable[[], list[Condition]], bool]] = (
         (lambda: _required(context, filters.required), True),
         (lambda: _forbidden(context, filters.forbidden), False),
@@ -56,11 +57,12 @@ def conditions(context: Context, filters: Filters) -> list[Condition] | None:
             made = make()
         except (exceptions.TraitNotFound, exceptions.ResourceClassNotFound):
             # Asked only now: without an unknown name, the list itself comes out empty.
-            if decisive and not _any_provider(context, decisive):
+            if not all(_any_provider(context, wanted) for wanted in decisive):
                 return None
             raise
         found.extend(made)
-        decisive.extend(made if is_decisive else ())
+        if is_decisive:
+            decisive.append(made)
     return found
 
 
@@ -120,10 +122,26 @@ def _resources(context: Context, amounts: Mapping[str, int]) -> list[Condition]:
             raise exceptions.InvalidArgument(
                 reason=f"amount {amount!r} of {name} is not a whole number of 1 or more"
             )
-    return [_has_room(context.names.class_id(name), amounts[name]) for name in amounts]
+    ids = {name: context.names.class_id(name) for name in amounts}
+    if any(amount > MAX_INT for amount in amounts.values()):
+        return [sa.false()]  # no `max_unit` is as high, and no driver takes any number
+    ratio = _ratio(context)
+    return [_has_room(ids[name], amounts[name], ratio) for name in amounts]
 
 
-def _has_room(class_id: int, amount: int) -> Condition:
+def _ratio(context: Context) -> sa.ColumnElement[float]:
+    """The allocation ratio as claims read it.
+
+    MySQL rounds what it shows of a 32-bit float to six digits, but reckons with it as it is: ten
+    times 0.7 would be a bit less than 7.
+    """
+    column = t.inventories.c.allocation_ratio
+    if context.connection.dialect.name not in ("mysql", "mariadb"):
+        return column
+    return sa.type_coerce(sa.cast(column, sa.CHAR), sa.Float)
+
+
+def _has_room(class_id: int, amount: int, ratio: sa.ColumnElement[float]) -> Condition:
     inventory, used = t.inventories.c, t.allocations.c
     in_use = (
         sa.select(sa.func.coalesce(sa.func.sum(used.used), 0))
@@ -140,6 +158,6 @@ def _has_room(class_id: int, amount: int) -> Condition:
             inventory.min_unit <= amount,
             inventory.max_unit >= amount,
             sa.literal(amount) % inventory.step_size == 0,
-            in_use + amount <= (inventory.total - inventory.reserved) * inventory.allocation_ratio,
+            in_use + amount <= (inventory.total - inventory.reserved) * ratio,
         )
     )

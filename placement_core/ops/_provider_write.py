@@ -5,7 +5,7 @@ What `resource_providers` and whole-tree changes stand on. Callers hold the lock
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import sqlalchemy as sa
@@ -16,22 +16,7 @@ from placement_core.context import Context
 from placement_core.db import tables as t
 from placement_core.ops import _rows
 
-MOST_NAME_LENGTH = 200
-
 _own = t.resource_providers
-
-
-def check_name(name: Any, *, may_be_empty: bool = False) -> None:
-    """:raises InvalidName: it is no string of the right length."""
-    if not isinstance(name, str):
-        reason = "not a string"
-    elif len(name) > MOST_NAME_LENGTH:
-        reason = f"longer than {MOST_NAME_LENGTH} characters"
-    elif not name and not may_be_empty:
-        reason = "empty"
-    else:
-        return
-    raise exceptions.InvalidName(what="Resource provider name", value=name, reason=reason)
 
 
 def insert(
@@ -76,8 +61,11 @@ def taken(
     return exceptions.ResourceProviderExists(field=field, value=", ".join(values))
 
 
-def rename(context: Context, names: dict[int, str]) -> None:
-    """Give providers, by id, new names, one after another: each has to be free by then."""
+def rename(context: Context, names: Mapping[int, str | None]) -> None:
+    """Give providers, by id, new names, one after another: each has to be free by then.
+
+    None is for a provider that gets its name, or goes, later in the same transaction.
+    """
     try:
         context.connection.execute(
             sa.update(_own)
@@ -137,11 +125,12 @@ def remove(context: Context, rows: Sequence[_rows.ProviderRow]) -> None:
     """Delete providers whose trees are locked, with all that is theirs."""
     ids = {row.id: row.uuid for row in rows}
     for some in _rows.chunks(sorted(ids)):
-        above = sa.select(_own.c.parent_provider_id).where(
-            _own.c.parent_provider_id.in_(some), _own.c.id.not_in(some)
+        children = sa.select(_own.c.parent_provider_id, _own.c.id).where(
+            _own.c.parent_provider_id.in_(some)
         )
-        for parent_id in context.connection.execute(above.limit(1)).scalars():
-            raise exceptions.ResourceProviderHasChildren(uuid=ids[parent_id])
+        for parent_id, child_id in context.connection.execute(children):
+            if child_id not in ids:
+                raise exceptions.ResourceProviderHasChildren(uuid=ids[parent_id])
         used = sa.select(t.allocations.c.resource_provider_id).where(
             t.allocations.c.resource_provider_id.in_(some)
         )
@@ -156,11 +145,12 @@ def remove(context: Context, rows: Sequence[_rows.ProviderRow]) -> None:
             context.connection.execute(
                 sa.delete(table).where(table.c.resource_provider_id.in_(some))
             )
-        # A row that refers to itself or to one deleted with it can't go while it does.
+        # A row that is referred to, by itself or by others that go, can't go while it is.
         context.connection.execute(
             sa.update(_own)
             .where(_own.c.id.in_(some))
             .values(root_provider_id=None, parent_provider_id=None)
         )
+    for some in _rows.chunks(sorted(ids)):
         context.connection.execute(sa.delete(_own).where(_own.c.id.in_(some)))
     context.tree_changed(*(row.root_id for row in rows))

@@ -7,7 +7,6 @@ before, the former service included, that something changed.
 
 from __future__ import annotations
 
-import uuid as uuidlib
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple, TypeVar
@@ -47,17 +46,6 @@ def chunks(values: Iterable[T], size: int = MOST_PARAMETERS) -> Iterator[Sequenc
     everything = list(values)
     for start in range(0, len(everything), size):
         yield everything[start : start + size]
-
-
-def normalised_uuid(value: str, what: str) -> str:
-    """The canonical form of a uuid in any spelling.
-
-    :raises InvalidUUID: it is none.
-    """
-    try:
-        return str(uuidlib.UUID(value))
-    except (ValueError, AttributeError, TypeError) as error:
-        raise exceptions.InvalidUUID(what=what, value=value) from error
 
 
 def find_providers(
@@ -107,8 +95,9 @@ def lock_trees(context: Context, uuids: Iterable[str]) -> dict[str, ProviderRow]
         for some in chunks(sorted(root_ids)):
             query = sa.select(_providers.uuid).where(_providers.id.in_(some))
             roots.update(context.connection.execute(query).scalars())
-        locked = find_providers(context, wanted | roots, lock=True)
-        found = {uuid: row for uuid, row in locked.items() if uuid in wanted}
+        # Not all in one go: whoever moves a subtree holds its root, and needs every row of it.
+        find_providers(context, roots, lock=True)
+        found = find_providers(context, wanted, lock=True)
         # A tree may have been joined to another one while we waited for its root.
         if {row.root_id for row in found.values()} <= root_ids:
             return found

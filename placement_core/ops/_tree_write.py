@@ -12,6 +12,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from placement_core import exceptions
 from placement_core.context import Context
 from placement_core.objects import ProviderTree, TreeProvider
+from placement_core.objects.resource_provider import check_name
 from placement_core.ops import (
     _inventory_records,
     _provider_write,
@@ -49,7 +50,7 @@ class TreeWrite:
     def store(self) -> None:
         """Carry it out, on trees that are locked and known to be as they were."""
         for provider in self.after.values():
-            _provider_write.check_name(provider.name)
+            check_name(provider.name)
         # From here on everything is known by id, new providers too.
         self._rename()
         self._add()
@@ -66,7 +67,7 @@ class TreeWrite:
         return self.allocations.providers
 
     def _rename(self) -> None:
-        """Those whose names others are to have make way first, under their uuids for a name."""
+        """Those whose names others are to have make way first, and have none for a moment."""
         renamed = [
             uuid
             for uuid, provider in self.before.items()
@@ -75,7 +76,7 @@ class TreeWrite:
         wanted = {provider.name.casefold() for provider in self.after.values()}
         in_the_way = [uuid for uuid in renamed if self.before[uuid].name.casefold() in wanted]
         for names in (
-            {self.rows[uuid].id: uuid for uuid in in_the_way},
+            {self.rows[uuid].id: None for uuid in in_the_way},
             {self.rows[uuid].id: self.after[uuid].name for uuid in renamed if uuid in self.after},
         ):
             if names:
@@ -109,6 +110,8 @@ class TreeWrite:
                 _provider_write.move(
                     self.context, self.rows[uuid], self.rows[above] if above else None
                 )
+                # The roots of what was moved are needed by whatever is to be moved below it.
+                self.rows.update(_rows.find_providers(self.context, self.after))
 
     def _set_inventories_and_allocations(self) -> None:
         class_id = self.context.names.class_id

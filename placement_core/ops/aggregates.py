@@ -16,6 +16,7 @@ from placement_core.context import Context, reads, writes
 from placement_core.db import tables as t
 from placement_core.db.upsert import insert_missing
 from placement_core.objects import Aggregate
+from placement_core.objects.resource_provider import normalised_uuid
 from placement_core.ops import _provider_links, _rows
 
 VERBS = ("for_provider", "replace")
@@ -83,7 +84,7 @@ def _checked(uuids: Iterable[str]) -> frozenset[str]:
 
 
 def _check_uuid(uuid: str) -> None:
-    _rows.normalised_uuid(uuid, "aggregate")
+    normalised_uuid(uuid, "aggregate")
     if len(uuid) > MOST_UUID_LENGTH:
         raise exceptions.InvalidArgument(
             reason=f"aggregate {uuid!r} is longer than {MOST_UUID_LENGTH} characters"

@@ -44,6 +44,7 @@ def reshape(
             raise exceptions.ResourceProviderNotFound(uuid=uuid)
         _rows.expect_generation(write.providers[uuid], (generations or {}).get(uuid))
     write.check_generations()
+    write.check_providers()
     wanted = {
         write.providers[uuid].id: {
             context.names.class_id(name): rules.complete(

@@ -16,6 +16,7 @@ from placement_core import exceptions
 from placement_core.context import Context, reads, writes
 from placement_core.db import tables as t
 from placement_core.objects import ProviderTree, ResourceProvider
+from placement_core.objects.resource_provider import check_name, normalised_uuid
 from placement_core.ops import _provider_filters, _provider_write, _rows, provider_trees
 from placement_core.ops._provider_filters import Filters
 
@@ -141,8 +142,8 @@ def create(
     :raises InvalidParent: there is no such parent, or it is the provider itself.
     :raises ResourceProviderExists: the name or the uuid is taken.
     """
-    _provider_write.check_name(name)
-    uuid = str(uuidlib.uuid4()) if uuid is None else _rows.normalised_uuid(uuid, "uuid")
+    check_name(name)
+    uuid = str(uuidlib.uuid4()) if uuid is None else normalised_uuid(uuid, "uuid")
     above = None
     if parent is not None:
         _check_parent(parent)
@@ -188,7 +189,7 @@ def update(
         _check_move(row, above, may_move)
         _provider_write.move(context, row, above)
     if name is not UNCHANGED and name != row.name:
-        _provider_write.check_name(name, may_be_empty=True)
+        check_name(name, may_be_empty=True)
         _provider_write.rename(context, {row.id: name})
         context.tree_changed(row.root_id)
     return get(context, uuid)

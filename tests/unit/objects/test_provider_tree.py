@@ -130,8 +130,8 @@ def test_a_uuid_of_ones_own_is_brought_into_the_usual_form(tree):
     [
         ({"name": "compute-17"}, exceptions.ResourceProviderExists, "name: compute-17 already"),
         ({"uuid": CHILD.upper()}, exceptions.ResourceProviderExists, f"uuid: {CHILD} already"),
-        ({"name": ""}, exceptions.InvalidName, "'' is invalid: .* 1 to 200"),
-        ({"name": "x" * 201}, exceptions.InvalidName, "x' is invalid: .* 1 to 200"),
+        ({"name": ""}, exceptions.InvalidName, "'' is invalid: .*"),
+        ({"name": "x" * 201}, exceptions.InvalidName, "x' is invalid: .*"),
         ({"name": 7}, exceptions.InvalidName, "7 is invalid"),
         ({"uuid": "gpu1"}, exceptions.InvalidUUID, "uuid 'gpu1' is not a UUID"),
         ({"uuid": 7}, exceptions.InvalidUUID, "uuid 7 is not a UUID"),
