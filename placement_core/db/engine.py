@@ -12,6 +12,7 @@ they
 from __future__ import annotations
 
 import os
+import re
 from typing import Any
 
 import sqlalchemy as sa
@@ -45,9 +46,9 @@ def parse_url(connection: str) -> URL:
     try:
         url = sa.make_url(connection)
     except sa.exc.ArgumentError as error:
-        raise exceptions.DatabaseUnavailable(
-            url=connection, reason="not a database URL"
-        ) from error
+        # What can't be parsed may still hold a password.
+        shown = re.sub(r":[^:@]*@", ":***@", connection)
+        raise exceptions.DatabaseUnavailable(url=shown, reason="not a database URL") from error
     if url.drivername == "postgresql":
         # Configuration files of existing clouds say `postgresql://` and mean psycopg2.
         url = url.set(drivername="postgresql+psycopg2")
@@ -60,14 +61,15 @@ def display(url: URL) -> str:
 
 
 def is_in_memory(url: URL) -> bool:
-    return url.get_backend_name() == "sqlite" and url.database in (None, "", ":memory:")
+    names = (None, "", ":memory:", "file::memory:")
+    return url.get_backend_name() == "sqlite" and url.database in names
 
 
 def missing_file(url: URL) -> bool:
     """Whether this is an SQLite file that does not exist (connecting would create it)."""
     if url.get_backend_name() != "sqlite" or is_in_memory(url):
         return False
-    return not os.path.exists(str(url.database))
+    return not os.path.exists(str(url.database).removeprefix("file:"))
 
 
 def create_engine(conf: cfg.ConfigOpts) -> Engine:

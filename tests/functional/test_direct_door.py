@@ -98,6 +98,7 @@ def test_a_database_without_our_table_works(placement_url):
     ("url", "says"),
     [
         ("no url at all", "not a database URL"),
+        ("sqlite:///file:/no/such/file?uri=true", "there is no such file"),
         ("nosuch://x/y", "nosuch"),
         ("sqlite:////no/such/directory/placement.sqlite", "there is no such file"),
         ("mysql+pymysql://root@127.0.0.1:1/placement", "127.0.0.1"),
@@ -117,9 +118,16 @@ def test_a_database_that_the_server_does_not_have(database_url):
         placement_core.connect(missing.render_as_string(hide_password=False))
 
 
-def test_an_error_never_shows_the_password():
+@pytest.mark.parametrize(
+    "url",
+    [
+        "mysql+pymysql://root:s3cret@127.0.0.1:1/placement",
+        "mysql+pymysql//root:s3cret@127.0.0.1/x",
+    ],
+)
+def test_an_error_never_shows_the_password(url):
     with pytest.raises(exceptions.DatabaseUnavailable) as caught:
-        placement_core.connect("mysql+pymysql://root:s3cret@127.0.0.1:1/placement")
+        placement_core.connect(url)
     assert "s3cret" not in str(caught.value)
 
 
