@@ -58,9 +58,14 @@ def find_providers(
     :param lock: lock the rows until the transaction ends. Everybody locks by uuid and in the order
         of uuids: MySQL locks index entries too, and who came by another index would meet them in
         another order, in a deadlock.
+    :raises InvalidUUID: one is no string at all (a provider in place of its uuid, say).
     """
+    wanted = set(uuids)
+    for uuid in wanted:
+        if not isinstance(uuid, str):
+            raise exceptions.InvalidUUID(what="resource provider", value=uuid)
     found: dict[str, ProviderRow] = {}
-    for some in chunks(sorted(set(uuids))):
+    for some in chunks(sorted(wanted)):
         query = sa.select(*_COLUMNS).where(
             _providers.uuid.in_(some), _providers.root_provider_id.is_not(None)
         )

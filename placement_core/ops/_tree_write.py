@@ -49,8 +49,10 @@ class TreeWrite:
 
     def store(self) -> None:
         """Carry it out, on trees that are locked and known to be as they were."""
-        for provider in self.after.values():
-            check_name(provider.name)
+        for uuid, provider in self.after.items():
+            # A name that stays may be one that only a renaming can give: an empty one.
+            if uuid not in self.before or provider.name != self.before[uuid].name:
+                check_name(provider.name)
         # From here on everything is known by id, new providers too.
         self._rename()
         self._add()
@@ -107,11 +109,11 @@ class TreeWrite:
         for uuid, provider in self.after.items():
             above = provider.parent_provider_uuid
             if uuid in self.before and above != self.before[uuid].parent_provider_uuid:
-                _provider_write.move(
-                    self.context, self.rows[uuid], self.rows[above] if above else None
-                )
-                # The roots of what was moved are needed by whatever is to be moved below it.
-                self.rows.update(_rows.find_providers(self.context, self.after))
+                row, target = self.rows[uuid], self.rows[above] if above else None
+                _provider_write.move(self.context, row, target)
+                if target and target.root_id != row.root_id:
+                    # A whole subtree came from another tree, and more may be moved below it.
+                    self.rows.update(_rows.find_providers(self.context, self.after))
 
     def _set_inventories_and_allocations(self) -> None:
         class_id = self.context.names.class_id
