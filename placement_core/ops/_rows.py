@@ -60,12 +60,12 @@ def find_providers(
         another order, in a deadlock.
     :raises InvalidUUID: one is no string at all (a provider in place of its uuid, say).
     """
-    wanted = set(uuids)
+    wanted = [*uuids]
     for uuid in wanted:
         if not isinstance(uuid, str):
             raise exceptions.InvalidUUID(what="resource provider", value=uuid)
     found: dict[str, ProviderRow] = {}
-    for some in chunks(sorted(wanted)):
+    for some in chunks(sorted(set(wanted))):
         query = sa.select(*_COLUMNS).where(
             _providers.uuid.in_(some), _providers.root_provider_id.is_not(None)
         )

@@ -8,6 +8,7 @@ from uuid import uuid4
 import pytest
 
 from placement_core import exceptions
+from placement_core.objects import ResourceProvider
 from tests.functional.ops.dump import dump
 
 MOST = 2147483647
@@ -385,7 +386,7 @@ def test_inventory_may_shrink_below_what_is_used(placement, provider):
         placement.allocations.update(str(uuid4()), {provider: {"VCPU": 1}})
 
 
-@pytest.mark.parametrize("provider", [None, 7, b"compute-1"])
+@pytest.mark.parametrize("provider", [None, 7, b"compute-1", ResourceProvider(name="host")])
 def test_what_cannot_name_a_provider_is_named_in_the_error(sqlite_placement, provider):
     for verb, arguments in (("list", ()), ("replace", ({"VCPU": {"total": 1}},))):
         with pytest.raises(exceptions.InvalidUUID, match="resource provider"):
