@@ -60,8 +60,9 @@ Change every tree as the script says, or as a plan says, in one transaction for 
 
 All that is done is in the journal. A run that was interrupted, even by a power cut, goes on where
 it stopped when the same command is given again. A tree that the script would break is refused with
-the reason and stays as it is; so does one that somebody else has changed since it was planned, if
---no-replan is given. Nothing of anybody else is ever overwritten.
+the reason and stays as it is, and the others are done. One that somebody else has changed since it
+was planned is planned again; if that can't be, or --no-replan is given, it fails, stays as it is,
+and the run stops there unless --continue-on-error is given.
 
 examples:
   placement-manage upgrade apply examples/vgpu_to_nested.py
@@ -164,7 +165,7 @@ def _continue(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--continue-on-error",
         action="store_true",
-        help="go on after a tree that is refused or fails, and report it at the end",
+        help="go on after a tree that fails, and report it at the end",
     )
 
 

@@ -66,7 +66,7 @@ def changes(done: engine.Report, verb: str, path: str, seconds: float) -> int:
     if done.stopped_at:
         print(
             f"Stopped at {done.stopped_at.name}. The same command goes on; with "
-            "--continue-on-error it goes past such trees."
+            "--continue-on-error it goes past trees that fail."
         )
     print(f"The journal is in {path}.")
     return 0 if done.succeeded else 1

@@ -44,7 +44,8 @@ def apply(
     :param only: only trees whose root's name matches this pattern, in the manner of the shell.
     :param limit: stop when this many trees are changed, those of earlier runs included.
     :param batch: how many trees to read at once and to change in one transaction.
-    :param continue_on_error: go on after a tree that is refused or fails.
+    :param continue_on_error: go on after a tree that fails. One that is refused, because what the
+        script makes of it breaks a rule, never keeps the others from being done.
     :param replan: run the script again on a tree that somebody else changes in the meantime; else
         the tree fails. It is never overwritten.
     :raises exceptions.JournalError: the journal or plan is in use, of something else, or can't be
@@ -176,7 +177,6 @@ class _Apply:
 
     def _change(self, roots: Sequence[Root]) -> None:
         planned: list[Planned] = []
-        refusal = None
         room = self._room()
         for _, result in self.trees.results(roots):
             if len(planned) >= room or self.execution.stopped:
@@ -185,15 +185,9 @@ class _Apply:
                 planned.append(result)
             elif result is None:
                 self.report.left_alone += 1
-            elif self.execution.goes_on:
-                self.execution.refuse(result)
             else:
-                refusal = result
-                break
+                self.execution.refuse(result)
         self._carry_out(planned)
-        # What comes before the tree at which the run stops is done.
-        if refusal is not None and not self.execution.stopped:
-            self.execution.refuse(refusal)
 
     def _carry_out(self, planned: Sequence[Planned]) -> None:
         if planned:

@@ -71,7 +71,7 @@ class Execution:
     """A run that changes trees, in one direction.
 
     :param outcome: `APPLIED` or `UNDONE`.
-    :param goes_on: whether to go on after a tree that is refused or fails.
+    :param goes_on: whether to go on after a tree that fails.
     :param again: see `Again`.
     """
 
@@ -92,7 +92,7 @@ class Execution:
 
     @property
     def stopped(self) -> bool:
-        """Whether something went wrong after which nothing more is to be done."""
+        """Whether a tree has failed after which nothing more is to be done."""
         return self.report.stopped_at is not None
 
     # --- what goes wrong -------------------------------------------------------------------------
@@ -111,8 +111,10 @@ class Execution:
     def report_only(self, refusal: TreeRefusal) -> None:
         """Report a tree of which the journal knows."""
         failure = Failure(refusal.root_provider_uuid, refusal.name, refusal.reason)
-        kind = self.report.refused if refusal.state == REFUSED else self.report.failed
-        kind.append(failure)
+        if refusal.state == REFUSED:
+            self.report.refused.append(failure)
+            return
+        self.report.failed.append(failure)
         if not self.goes_on and not self.stopped:
             self.report.stopped_at = failure
 

@@ -11,6 +11,9 @@ from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any, NamedTuple
 
+import os_resource_classes
+import os_traits
+
 from placement_core import exceptions
 from placement_core.objects import (
     ProviderTree,
@@ -82,9 +85,11 @@ class Planner:
 
     def __init__(self, placement: Placement, script: Script) -> None:
         self.script = script
+        # Standard names that the database lacks are added when it is opened for writing.
         self._known = KnownNames(
-            resource_classes={found.name for found in placement.resource_classes.list()},
-            traits={found.name for found in placement.traits.list()},
+            resource_classes={found.name for found in placement.resource_classes.list()}
+            | set(os_resource_classes.STANDARDS),
+            traits={found.name for found in placement.traits.list()} | set(os_traits.get_traits()),
         )
 
     def result(self, tree: ProviderTree) -> Planned | TreeRefusal | None:
