@@ -3,7 +3,7 @@
 ``database_url``
     an empty database; the test runs once on each backend
 ``placement_url``
-    the same, migrated to head
+    one migrated to head, with the standard names in it and nothing else
 ``placement``
     a `placement_core.Placement` on a migrated database, on each backend
 ``sqlite_url``, ``sqlite_placement``
@@ -60,18 +60,18 @@ def _database(request: pytest.FixtureRequest, name: str, *, migrated: bool) -> I
         if os.environ.get(databases.REQUIRE_VARIABLE):
             pytest.fail(f"{reason}; {databases.REQUIRE_VARIABLE} is set", pytrace=False)
         pytest.skip(reason)
-    url = backend.clone(_migrate) if migrated else backend.create()
+    url = backend.lend(_migrate) if migrated else backend.create()
     try:
         yield url
     finally:
-        backend.drop(url)
+        (backend.take_back if migrated else backend.drop)(url)
 
 
 def _migrate(url: str) -> None:
-    # Imported here, so that a test of one module does not depend on all the others.
-    from placement_core.db import migration
+    # Imported here, so that tests of other things do not depend on all of it.
+    import placement_core
 
-    migration.upgrade(url)
+    placement_core.connect(url, create=True).close()
 
 
 @contextlib.contextmanager
@@ -91,7 +91,7 @@ def database_url(request: pytest.FixtureRequest) -> Iterator[str]:
 
 @pytest.fixture(params=BACKENDS)
 def placement_url(request: pytest.FixtureRequest) -> Iterator[str]:
-    """The URL of a database migrated to head and otherwise empty, on each backend."""
+    """The URL of a database with tables, standard names and nothing else, on each backend."""
     with _database(request, request.param, migrated=True) as url:
         yield url
 
