@@ -9,6 +9,7 @@ from sqlalchemy import event
 
 from placement_core import conf as placement_conf
 from placement_core.db import engine as db_engine
+from placement_core.db import tables as t
 
 
 @contextlib.contextmanager
@@ -29,8 +30,11 @@ def engine(database_url: str) -> Iterator[sa.Engine]:
 
 @pytest.fixture
 def migrated(placement_url: str) -> Iterator[sa.Engine]:
-    """An engine on a migrated database, on each backend."""
+    """An engine on a migrated database without any row, on each backend."""
     with opened(placement_url) as engine:
+        with engine.begin() as connection:
+            connection.execute(sa.delete(t.traits))
+            connection.execute(sa.delete(t.resource_classes))
         yield engine
 
 
