@@ -35,6 +35,7 @@ def migrated(placement_url: str) -> Iterator[sa.Engine]:
         with engine.begin() as connection:
             connection.execute(sa.delete(t.traits))
             connection.execute(sa.delete(t.resource_classes))
+        engine.dispose()  # tests look at what happens when it connects
         yield engine
 
 
