@@ -16,7 +16,7 @@ from sqlalchemy.engine import Connection
 
 from placement_core import exceptions
 from placement_core.db import tables as t
-from placement_core.db.upsert import insert_missing
+from placement_core.db.upsert import ensure_ids
 
 FIRST_CUSTOM_CLASS_ID = 10000
 MOST_SHARED = 100_000  # owners remembered per table, before all of them are forgotten
@@ -120,11 +120,8 @@ class Names:
 
     # --- projects, users, consumer types ---
 
-    def owner_ids(self, table: str, names: Iterable[str], *, create: bool) -> dict[str, int]:
-        """Ids of rows in `projects`, `users` or `consumer_types` by name.
-
-        :param create: add those that are missing; else they are left out of the answer.
-        """
+    def owner_ids(self, table: str, names: Iterable[str]) -> dict[str, int]:
+        """Ids by name of rows in `projects`, `users` or `consumer_types`, added where missing."""
         found: dict[str, int] = {}
         missing = []
         for name in set(names):
@@ -134,31 +131,10 @@ class Names:
             else:
                 found[name] = known
         if missing:
-            read = self._read_owners(table, sorted(missing))
-            absent = sorted(set(missing) - read.keys())
-            if absent and create:
-                insert_missing(self._connection, t.metadata.tables[table], OWNERS[table], absent)
-                read |= self._read_owners(table, absent, folded=True)
-            self._new_owners[table].update(read)
-            found |= read
+            ids = ensure_ids(self._connection, t.metadata.tables[table], OWNERS[table], missing)
+            self._new_owners[table].update(ids)
+            found |= ids
         return found
-
-    def _read_owners(
-        self, table: str, names: list[str], *, folded: bool = False
-    ) -> dict[str, int]:
-        """:param folded: take a row whose name differs in case only. MySQL's usual collations hold
-        the two for the same, so the row was in the way when the name was to be added.
-        """
-        columns = t.metadata.tables[table].c
-        column = columns[OWNERS[table]]
-        rows = self._connection.execute(
-            sa.select(columns.id, column).where(column.in_(names))
-        ).all()
-        ids = {name: number for number, name in rows}
-        if folded:
-            by_fold = {name.casefold(): number for name, number in ids.items()}
-            ids |= {n: by_fold[n.casefold()] for n in names if n not in ids}
-        return {name: ids[name] for name in names if name in ids}
 
     def committed(self) -> None:
         """Share what this transaction read or added, now that it lasts."""

@@ -1,17 +1,19 @@
 """Insert-or-ignore, for tables in which a row is no more than its unique name.
 
 Whoever needs a project, user, consumer type, aggregate or standard name that may or may not be
-there adds it with these and then reads its id. That somebody else adds it at the same moment is no
+there adds it with these and reads its id. That somebody else adds it at the same moment is no
 error.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 
 import sqlalchemy as sa
 from sqlalchemy.dialects import mysql, postgresql, sqlite
 from sqlalchemy.engine import Connection
+
+from placement_core.db.batches import chunks
 
 
 def insert_missing(
@@ -41,3 +43,34 @@ def insert_or_ignore(connection: Connection, table: sa.Table, column: str) -> sa
     # INSERT IGNORE would also turn every other error (data too long, ...) into a warning.
     statement = mysql.insert(table)
     return statement.on_duplicate_key_update({column: table.c[column]})
+
+
+def find_ids(
+    connection: Connection, table: sa.Table, column: str, values: Collection[str]
+) -> dict[str, int]:
+    """The ids of rows by their names, in the rows' own spelling.
+
+    MySQL's usual collations hold names that differ in case for the same: a row may come back
+    under a name that nobody asked for.
+    """
+    found: dict[str, int] = {}
+    for some in chunks(sorted(values)):
+        rows = connection.execute(
+            sa.select(table.c[column], table.c.id).where(table.c[column].in_(some))
+        )
+        found.update((name, number) for name, number in rows)
+    return found
+
+
+def ensure_ids(
+    connection: Connection, table: sa.Table, column: str, values: Collection[str]
+) -> dict[str, int]:
+    """The ids of rows by their names, which are added where they are missing."""
+    found = find_ids(connection, table, column, values)
+    missing = {value for value in values if value not in found}
+    if missing:
+        insert_missing(connection, table, column, missing)
+        found |= find_ids(connection, table, column, missing)
+    # Where the database ignores case, the row that was in the way is the one.
+    folded = {name.casefold(): number for name, number in found.items()}
+    return {v: found[v] if v in found else folded[v.casefold()] for v in values}

@@ -20,6 +20,7 @@ from oslo_log import log
 from placement_core import exceptions
 from placement_core.context import Context
 from placement_core.db import tables as t
+from placement_core.db.batches import chunks
 from placement_core.objects import inventory as rules
 from placement_core.objects.inventory import InventoryRecord
 from placement_core.ops import _rows, consumer_types
@@ -124,7 +125,7 @@ class AllocationWrite:
         return not self.claims[consumer].allocations
 
     def _lock_consumers(self) -> None:
-        for some in _rows.chunks(sorted(self.claims)):
+        for some in chunks(sorted(self.claims)):
             rows = self.context.connection.execute(
                 sa.select(
                     _consumers.id,
@@ -142,7 +143,7 @@ class AllocationWrite:
 
     def _read_own(self) -> None:
         providers = t.resource_providers.c
-        for some in _rows.chunks(sorted(self.claims)):
+        for some in chunks(sorted(self.claims)):
             rows = self.context.connection.execute(
                 sa.select(
                     _allocations.id,
@@ -230,7 +231,7 @@ class AllocationWrite:
         class_ids = sorted({class_id for _, class_id in places})
         records: Records = defaultdict(dict)
         used: dict[Place, int] = defaultdict(int)
-        for some in _rows.chunks(sorted({provider_id for provider_id, _ in places})):
+        for some in chunks(sorted({provider_id for provider_id, _ in places})):
             for provider_id, cls, in_use, *values in self.context.connection.execute(
                 _with_usage(some, class_ids)
             ):
@@ -304,7 +305,7 @@ class AllocationWrite:
                 .values({key: sa.bindparam(key) for key in keys}),
                 [{key: row[key] for key in ("of_consumer", *keys)} for row in changed],
             )
-        for some in _rows.chunks(sorted(bumped)):
+        for some in chunks(sorted(bumped)):
             self.context.connection.execute(
                 sa.update(t.consumers)
                 .where(_consumers.id.in_(some))
@@ -332,7 +333,7 @@ class AllocationWrite:
         tables = {"project_id": "projects", "user_id": "users", "consumer_type": "consumer_types"}
         for key, table in tables.items():
             names = {owner[key] for owner in wanted.values() if owner.get(key) is not None}
-            known = self.context.names.owner_ids(table, [n for n in names if n], create=True)
+            known = self.context.names.owner_ids(table, [n for n in names if n])
             ids[key].update(known)
         columns = {"consumer_type": "consumer_type_id"}
         return {
@@ -342,7 +343,7 @@ class AllocationWrite:
 
     def _store_rows(self) -> None:
         removed = 0
-        for some in _rows.chunks(sorted(row.id for row in self.own)):
+        for some in chunks(sorted(row.id for row in self.own)):
             removed += self.context.connection.execute(
                 sa.delete(t.allocations).where(_allocations.id.in_(some))
             ).rowcount
@@ -365,12 +366,12 @@ class AllocationWrite:
     def _remove_empty_consumers(self) -> None:
         emptied = {row.consumer for row in self.own if self._is_emptied(row.consumer)}
         if self.scope is not None:
-            for some in _rows.chunks(sorted(emptied)):
+            for some in chunks(sorted(emptied)):
                 elsewhere = sa.select(_allocations.consumer_id).where(
                     _allocations.consumer_id.in_(some)
                 )
                 emptied.difference_update(self.context.connection.execute(elsewhere).scalars())
-        for some in _rows.chunks(sorted(emptied)):
+        for some in chunks(sorted(emptied)):
             self.context.connection.execute(
                 sa.delete(t.consumers).where(_consumers.uuid.in_(some))
             )

@@ -14,9 +14,9 @@ import sqlalchemy as sa
 from placement_core import exceptions
 from placement_core.context import Context
 from placement_core.db import tables as t
+from placement_core.db.batches import chunks
 from placement_core.db.names import FIRST_CUSTOM_CLASS_ID
 from placement_core.objects.inventory import InventoryRecord
-from placement_core.ops import _rows
 
 Records = dict[int, dict[int, InventoryRecord]]  # {provider id: {class id: record}}
 
@@ -33,7 +33,7 @@ def make_record(values: Iterable[Any]) -> InventoryRecord:
 def read(context: Context, provider_ids: Iterable[int]) -> Records:
     """The records of providers; those without any are left out."""
     records: Records = {}
-    for some in _rows.chunks(provider_ids):
+    for some in chunks(provider_ids):
         rows = context.connection.execute(
             sa.select(
                 _inventories.resource_provider_id,
@@ -67,7 +67,7 @@ def write(context: Context, current: Records, wanted: Records) -> None:
         if gone := frozenset(before.keys() - records.keys()):
             removed.setdefault(gone, []).append(provider_id)
     for class_ids, provider_ids in removed.items():
-        for some in _rows.chunks(provider_ids):
+        for some in chunks(provider_ids):
             context.connection.execute(
                 sa.delete(t.inventories).where(
                     _inventories.resource_provider_id.in_(some),
@@ -114,7 +114,7 @@ def check_unused(
     classes = {class_id for ids in removed.values() for class_id in ids}
     providers = sorted(provider_id for provider_id, ids in removed.items() if ids)
     in_use: dict[int, list[int]] = {}
-    for some in _rows.chunks(providers):
+    for some in chunks(providers):
         rows = context.connection.execute(
             sa.select(t.allocations.c.resource_provider_id, t.allocations.c.resource_class_id)
             .where(

@@ -16,7 +16,7 @@ from oslo_db import exception as oslo_exception
 
 from placement_core import exceptions
 from placement_core.context import Context
-from placement_core.ops import _rows
+from placement_core.db.batches import chunks
 
 Names = Mapping[int, frozenset[str]]  # {provider id: names}
 
@@ -37,7 +37,7 @@ class Links:
         found: dict[int, set[str]] = {}
         of_provider = self.target.table.c.resource_provider_id
         named = self.name.table
-        for some in _rows.chunks(provider_ids):
+        for some in chunks(provider_ids):
             rows = context.connection.execute(
                 sa.select(of_provider, self.name)
                 .join_from(self.target.table, named, self.target == named.c.id)
@@ -83,7 +83,7 @@ class Links:
     def _delete(self, context: Context, removed: Mapping[frozenset[int], list[int]]) -> None:
         table = self.target.table
         for target_ids, provider_ids in removed.items():
-            for some in _rows.chunks(provider_ids):
+            for some in chunks(provider_ids):
                 context.connection.execute(
                     sa.delete(table).where(
                         table.c.resource_provider_id.in_(some),

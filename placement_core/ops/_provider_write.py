@@ -14,6 +14,7 @@ from oslo_db import exception as oslo_exception
 from placement_core import exceptions
 from placement_core.context import Context
 from placement_core.db import tables as t
+from placement_core.db.batches import chunks
 from placement_core.ops import _rows
 
 _own = t.resource_providers
@@ -41,7 +42,7 @@ def insert(
     except oslo_exception.DBDuplicateEntry as error:
         raise taken(error, providers) from error
     roots = [row["uuid"] for row in rows if row["root_provider_id"] is None]
-    for some in _rows.chunks(roots):
+    for some in chunks(roots):
         context.connection.execute(
             sa.update(_own).where(_own.c.uuid.in_(some)).values(root_provider_id=_own.c.id)
         )
@@ -95,7 +96,7 @@ def move(context: Context, row: _rows.ProviderRow, above: _rows.ProviderRow | No
         .where(_own.c.id == row.id)
         .values(parent_provider_id=above.id if above else None)
     )
-    for some in _rows.chunks(sorted(subtree)):
+    for some in chunks(sorted(subtree)):
         context.connection.execute(
             sa.update(_own).where(_own.c.id.in_(some)).values(root_provider_id=root_id)
         )
@@ -124,7 +125,7 @@ def _subtree(context: Context, row: _rows.ProviderRow) -> set[int]:
 def remove(context: Context, rows: Sequence[_rows.ProviderRow]) -> None:
     """Delete providers whose trees are locked, with all that is theirs."""
     ids = {row.id: row.uuid for row in rows}
-    for some in _rows.chunks(sorted(ids)):
+    for some in chunks(sorted(ids)):
         children = sa.select(_own.c.parent_provider_id, _own.c.id).where(
             _own.c.parent_provider_id.in_(some)
         )
@@ -136,7 +137,7 @@ def remove(context: Context, rows: Sequence[_rows.ProviderRow]) -> None:
         )
         for provider_id in context.connection.execute(used.limit(1)).scalars():
             raise exceptions.ResourceProviderInUse(uuid=ids[provider_id])
-    for some in _rows.chunks(sorted(ids)):
+    for some in chunks(sorted(ids)):
         for table in (
             t.inventories,
             t.resource_provider_aggregates,
@@ -151,6 +152,6 @@ def remove(context: Context, rows: Sequence[_rows.ProviderRow]) -> None:
             .where(_own.c.id.in_(some))
             .values(root_provider_id=None, parent_provider_id=None)
         )
-    for some in _rows.chunks(sorted(ids)):
+    for some in chunks(sorted(ids)):
         context.connection.execute(sa.delete(_own).where(_own.c.id.in_(some)))
     context.tree_changed(*(row.root_id for row in rows))

@@ -8,18 +8,15 @@ before, the former service included, that something changed.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import NamedTuple, TypeVar
+from collections.abc import Iterable, Mapping
+from typing import NamedTuple
 
 import sqlalchemy as sa
 
 from placement_core import exceptions
 from placement_core.context import Context
 from placement_core.db import tables as t
-
-T = TypeVar("T")
-
-MOST_PARAMETERS = 5000  # values in one IN (...); SQLite takes 32,766 in a statement
+from placement_core.db.batches import chunks
 
 _providers = t.resource_providers.c
 _COLUMNS = (
@@ -39,13 +36,6 @@ class ProviderRow(NamedTuple):
     generation: int
     root_id: int
     parent_id: int | None
-
-
-def chunks(values: Iterable[T], size: int = MOST_PARAMETERS) -> Iterator[Sequence[T]]:
-    """`values` in lists of at most `size`; nothing at all for no values."""
-    everything = list(values)
-    for start in range(0, len(everything), size):
-        yield everything[start : start + size]
 
 
 def find_providers(

@@ -9,12 +9,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from collections.abc import Set as AbstractSet
 
-import sqlalchemy as sa
-
 from placement_core import exceptions
 from placement_core.context import Context, reads, writes
 from placement_core.db import tables as t
-from placement_core.db.upsert import insert_missing
+from placement_core.db.upsert import ensure_ids, find_ids
 from placement_core.objects import Aggregate
 from placement_core.objects.resource_provider import normalised_uuid
 from placement_core.ops import _provider_links, _rows
@@ -109,27 +107,8 @@ def write(context: Context, current: _provider_links.Names, wanted: _provider_li
 
 def _ids(context: Context, uuids: AbstractSet[str]) -> dict[str, int]:
     """The ids of aggregates, which are added where they are missing."""
-    stored = _stored(context, uuids)
-    found = {uuid: stored[uuid] for uuid in uuids if uuid in stored}
-    missing = uuids - found.keys()
-    if missing:
-        for uuid in missing:
-            _check_uuid(uuid)
-        insert_missing(context.connection, t.placement_aggregates, "uuid", missing)
-        stored = _stored(context, missing)
-        # MySQL's usual collations hold uuids in upper and lower case for the same, and let in one.
-        folded = {uuid.casefold(): number for uuid, number in stored.items()}
-        for uuid in missing:
-            found[uuid] = stored[uuid] if uuid in stored else folded[uuid.casefold()]
-    return found
-
-
-def _stored(context: Context, uuids: AbstractSet[str]) -> dict[str, int]:
-    """The rows that the database finds for `uuids`, by their own spelling."""
-    stored: dict[str, int] = {}
-    for some in _rows.chunks(sorted(uuids)):
-        rows = context.connection.execute(
-            sa.select(_aggregates.uuid, _aggregates.id).where(_aggregates.uuid.in_(some))
-        )
-        stored.update((uuid, number) for uuid, number in rows)
-    return stored
+    column = t.placement_aggregates, "uuid"
+    # Those that are stored may stay, whoever let them in.
+    for uuid in uuids - find_ids(context.connection, *column, uuids).keys():
+        _check_uuid(uuid)
+    return ensure_ids(context.connection, *column, uuids)

@@ -85,8 +85,8 @@ def create_missing(context: Context, *, max_count: int = 50) -> tuple[int, int]:
     project = options.incomplete_consumer_project_id
     user = options.incomplete_consumer_user_id
     owner = {
-        "project_id": context.names.owner_ids("projects", [project], create=True)[project],
-        "user_id": context.names.owner_ids("users", [user], create=True)[user],
+        "project_id": context.names.owner_ids("projects", [project])[project],
+        "user_id": context.names.owner_ids("users", [user])[user],
     }
     holder = t.allocations.c.consumer_id
     uuids = context.connection.scalars(

@@ -17,6 +17,7 @@ import sqlalchemy as sa
 from placement_core import exceptions
 from placement_core.context import Context, reads, writes
 from placement_core.db import tables as t
+from placement_core.db.batches import chunks
 from placement_core.objects import ProviderTree, TreeProvider
 from placement_core.ops import _inventory_records, _rows, _tree_write, aggregates, traits
 
@@ -116,7 +117,7 @@ def _read(context: Context, roots: Iterable[str]) -> Mapping[int, ProviderTree]:
     never taken for newer than it is.
     """
     rows: dict[int, _rows.ProviderRow] = {}
-    for some in _rows.chunks(sorted(set(roots))):
+    for some in chunks(sorted(set(roots))):
         query = (
             sa.select(
                 _own.c.id,
@@ -182,7 +183,7 @@ def _fill_allocations(
 ) -> None:
     allocations = t.allocations.c
     class_name = context.names.class_name
-    for some in _rows.chunks(rows):
+    for some in chunks(rows):
         query = (
             sa.select(
                 allocations.consumer_id,

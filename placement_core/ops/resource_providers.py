@@ -15,6 +15,7 @@ import sqlalchemy as sa
 from placement_core import exceptions
 from placement_core.context import Context, reads, writes
 from placement_core.db import tables as t
+from placement_core.db.batches import chunks
 from placement_core.objects import ProviderTree, ResourceProvider
 from placement_core.objects.resource_provider import check_name, normalised_uuid
 from placement_core.ops import _provider_filters, _provider_write, _rows, provider_trees
@@ -219,7 +220,7 @@ def set_missing_roots(context: Context, *, max_count: int = 50) -> tuple[int, in
     """
     query = sa.select(_own.c.id).where(_own.c.root_provider_id.is_(None)).limit(max_count)
     ids = context.connection.execute(query.with_for_update()).scalars().all()
-    for some in _rows.chunks(ids):
+    for some in chunks(ids):
         context.connection.execute(
             sa.update(_own).where(_own.c.id.in_(some)).values(root_provider_id=_own.c.id)
         )
