@@ -55,7 +55,8 @@ _FIELDS = (
 
 
 def _select(context: Context, *conditions: sa.ColumnElement[bool]) -> Sequence[ResourceProvider]:
-    rows = context.connection.execute(_SELECT.where(*conditions)).all()
+    # Rows are not kept beside the objects: thousands more would set off the garbage collector.
+    rows = context.connection.execute(_SELECT.where(*conditions))
     return ResourceProvider.from_rows(_FIELDS, rows)
 
 
