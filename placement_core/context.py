@@ -10,6 +10,7 @@ handed out is undone.
 from __future__ import annotations
 
 import functools
+import os
 import random
 import threading
 import time
@@ -44,6 +45,8 @@ class Transaction:
         self.names = names.Names(connection, shared)
         self.changed_trees: set[int] = set()
         self.ops = 0  # how deep inside of ops, as opposed to blocks of the caller
+        self.reading_blocks = 0  # how deep inside of blocks that are only to read
+        self.process = os.getpid()
         self.rolled_back: exceptions.Deadlock | None = None
 
 
@@ -68,6 +71,7 @@ class Context:
         self.read_only = read_only
         self.records_tree_changes = records_tree_changes
         self.url = db_engine.display(engine.url)
+        self.closed = False
         self._shared_names = names.SharedNames()
         self._local = threading.local()
         # An SQLite database in memory is one connection for all threads: they take turns.
@@ -97,7 +101,13 @@ class Context:
 
     @property
     def _open(self) -> Transaction | None:
-        return getattr(self._local, "transaction", None)
+        transaction: Transaction | None = getattr(self._local, "transaction", None)
+        if transaction is not None and transaction.process != os.getpid():
+            raise exceptions.DatabaseUnavailable(
+                url=self.url,
+                reason="this process was forked within a transaction, which is its parent's",
+            )
+        return transaction
 
     def _current(self) -> Transaction:
         if self._open is None:
@@ -106,7 +116,12 @@ class Context:
 
     @contextmanager
     def transaction(
-        self, *, write: bool = True, operation: str = "transaction", is_op: bool = False
+        self,
+        *,
+        write: bool = True,
+        operation: str = "transaction",
+        is_op: bool = False,
+        is_block: bool = False,
     ) -> Iterator[None]:
         """Join this thread's transaction, or open one and end it with the block.
 
@@ -115,6 +130,8 @@ class Context:
 
         :param operation: what to call it in errors.
         :param is_op: the block is one op; ops that it calls in turn are part of it.
+        :param is_block: the block is one of the caller's own, in which nothing may be written
+            unless `write` says so.
         :raises ReadOnly: `write` is asked for, but this context or the open transaction only
             reads.
         :raises Deadlock, DatabaseUnavailable: the database says so; nothing was changed.
@@ -124,13 +141,22 @@ class Context:
         block = self._outermost(write) if self._open is None else self._joined(write, operation)
         with block as transaction:
             transaction.ops += is_op
+            transaction.reading_blocks += is_block and not write
             try:
                 yield
             finally:
                 transaction.ops -= is_op
+                transaction.reading_blocks -= is_block and not write
+
+    def close(self) -> None:
+        """Close all connections, for good."""
+        self.closed = True
+        self.engine.dispose()
 
     @contextmanager
     def _outermost(self, write: bool) -> Iterator[Transaction]:
+        if self.closed:
+            raise exceptions.DatabaseUnavailable(url=self.url, reason="it was closed")
         engine = self._write_engine if write else self.engine
         with self._turn, self._translated():
             with engine.connect() as connection, connection.begin():
@@ -148,7 +174,7 @@ class Context:
     @contextmanager
     def _joined(self, write: bool, operation: str) -> Iterator[Transaction]:
         transaction = self._current()
-        if write and not transaction.write:
+        if write and (transaction.reading_blocks or not transaction.write):
             raise exceptions.ReadOnly(
                 operation=operation, reason="the transaction that is open only reads"
             )

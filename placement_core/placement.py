@@ -7,7 +7,9 @@ with its context filled in, nothing more. What an op does, takes and raises is w
 from __future__ import annotations
 
 import functools
+import inspect
 import os
+import threading
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from types import ModuleType, TracebackType
@@ -75,6 +77,10 @@ def configuration(target: str | cfg.ConfigOpts | None) -> cfg.ConfigOpts:
     """The configuration that `connect(target)` uses, with the domain's options registered."""
     if isinstance(target, str):
         return placement_conf.for_url(target)
+    if target is not None and not isinstance(target, cfg.ConfigOpts):
+        raise exceptions.InvalidArgument(
+            reason=f"connect() takes a URL, an oslo.config object or nothing, not {target!r}"
+        )
     if target is not None:
         placement_conf.register(target)
         return target
@@ -135,7 +141,7 @@ class Placement:
 
     def close(self) -> None:
         """Close the connections. The object can't be used afterwards."""
-        self.context.engine.dispose()
+        self.context.close()
 
     def __enter__(self) -> Placement:
         return self
@@ -180,10 +186,17 @@ class TransactionBlock:
     def __init__(self, context: Context, *, write: bool) -> None:
         self._context = context
         self._write = write
-        self._entered: list[AbstractContextManager[None]] = []
+        self._local = threading.local()  # one object may serve many threads, and be entered again
+
+    @property
+    def _entered(self) -> list[AbstractContextManager[None]]:
+        if not hasattr(self._local, "entered"):
+            self._local.entered = []
+        entered: list[AbstractContextManager[None]] = self._local.entered
+        return entered
 
     def __enter__(self) -> None:
-        block = self._context.transaction(write=self._write)
+        block = self._context.transaction(write=self._write, is_block=True)
         block.__enter__()
         self._entered.append(block)
 
@@ -196,13 +209,25 @@ class TransactionBlock:
         return self._entered.pop().__exit__(kind, error, traceback)
 
     def __call__(self, function: Callable[P, R]) -> Callable[P, R]:
+        """:raises InvalidArgument: calling the function does not run its body."""
+        for kind in (
+            inspect.isgeneratorfunction,
+            inspect.iscoroutinefunction,
+            inspect.isasyncgenfunction,
+        ):
+            if kind(function):
+                raise exceptions.InvalidArgument(
+                    reason=f"{function.__qualname__} is a generator or a coroutine: its body "
+                    "would run outside of the transaction"
+                )
+
         @functools.wraps(function)
         def in_transaction(*args: P.args, **kwargs: P.kwargs) -> R:
             if self._write:
                 return self._context.retried(
                     lambda: function(*args, **kwargs), name=function.__name__
                 )
-            with self._context.transaction(write=False):
+            with self._context.transaction(write=False, is_block=True):
                 return function(*args, **kwargs)
 
         return in_transaction

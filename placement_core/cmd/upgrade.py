@@ -147,7 +147,10 @@ def _selection(parser: argparse.ArgumentParser) -> None:
         "--only", metavar="NAME_GLOB", help="only trees whose root has a name that matches"
     )
     parser.add_argument(
-        "--limit", metavar="N", type=output.positive, help="stop when N trees are changed"
+        "--limit",
+        metavar="N",
+        type=output.positive,
+        help="stop when N trees are changed, those of earlier runs in the journal included",
     )
 
 

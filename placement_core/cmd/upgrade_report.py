@@ -61,8 +61,8 @@ def changes(done: engine.Report, verb: str, path: str, seconds: float) -> int:
         ("failed", len(done.failed)),
         zero=False,
     )
-    failures(done.refused, "refused, and stays as it is", path)
-    failures(done.failed, "failed, and stays as it is", path)
+    failures(done.refused, "refused and left as it was", path)
+    failures(done.failed, "failed and left as it was", path)
     if done.stopped_at:
         print(
             f"Stopped at {done.stopped_at.name}. The same command goes on; with "

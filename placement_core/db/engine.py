@@ -46,13 +46,27 @@ def parse_url(connection: str) -> URL:
     try:
         url = sa.make_url(connection)
     except sa.exc.ArgumentError as error:
-        # What can't be parsed may still hold a password.
-        shown = re.sub(r":[^:@]*@", ":***@", connection)
-        raise exceptions.DatabaseUnavailable(url=shown, reason="not a database URL") from error
+        raise exceptions.DatabaseUnavailable(
+            url=_hidden(connection), reason="not a database URL"
+        ) from error
+    except ValueError as error:
+        raise exceptions.DatabaseUnavailable(url=_hidden(connection), reason=str(error)) from error
+    if url.get_backend_name() != "sqlite" and not url.database:
+        raise exceptions.DatabaseUnavailable(url=display(url), reason="it names no database")
+    if url.get_backend_name() == "sqlite" and not is_in_memory(url):
+        # Whatever is remembered of a database has to hold in other directories too.
+        path = str(url.database)
+        if not path.startswith("file:"):
+            url = url.set(database=os.path.abspath(path))
     if url.drivername == "postgresql":
         # Configuration files of existing clouds say `postgresql://` and mean psycopg2.
         url = url.set(drivername="postgresql+psycopg2")
     return url
+
+
+def _hidden(connection: str) -> str:
+    """What can't be parsed may still hold a password."""
+    return re.sub(r":[^:@]*@", ":***@", connection)
 
 
 def display(url: URL) -> str:
@@ -101,7 +115,14 @@ def create_engine(conf: cfg.ConfigOpts) -> Engine:
     except ImportError as error:
         reason = f"the driver is not installed ({error})"
         raise exceptions.DatabaseUnavailable(url=display(url), reason=reason) from error
-    except (sa.exc.NoSuchModuleError, oslo_exception.DBError) as error:
+    # Parameters of a URL go to the driver, which has its own ways to be surprised.
+    except (
+        sa.exc.NoSuchModuleError,
+        oslo_exception.DBError,
+        AttributeError,
+        TypeError,
+        ValueError,
+    ) as error:
         raise exceptions.DatabaseUnavailable(url=display(url), reason=str(error)) from error
     _prepare(engine)
     return engine

@@ -15,8 +15,16 @@ _READ_ONLY = (
     "--read-only option",
     "READ ONLY transaction",
 )
+_BAD_PARAMETER = ("Error binding parameter", "can't adapt type", "operator does not exist")
 _NO_TABLE = ("no such table", "doesn't exist", "does not exist")
-_GONE = ("disk is full", "disk I/O error", "No space left", "unable to open database", "shutting")
+_GONE = (
+    "file is not a database",
+    "disk is full",
+    "disk I/O error",
+    "No space left",
+    "unable to open database",
+    "shutting",
+)
 
 
 def is_deadlock(error: BaseException) -> bool:
@@ -50,9 +58,14 @@ def translate(error: BaseException, url: str) -> exceptions.PlacementError | Non
         )
     if any(text in reason for text in _GONE):
         return exceptions.DatabaseUnavailable(url=url, reason=reason)
-    # A driver that refuses a parameter (a NUL character, a lone surrogate) raises a ValueError.
-    if isinstance(error, oslo_exception.DBDataError) or isinstance(
-        getattr(error, "inner_exception", None), ValueError
+    # A driver that refuses a parameter (a NUL character, a lone surrogate, an object of a type
+    # that it does not know) raises a ValueError or TypeError, or says so in words of its own.
+    if (
+        isinstance(error, oslo_exception.DBDataError)
+        or isinstance(
+            getattr(error, "inner_exception", None), (ValueError, TypeError, OverflowError)
+        )
+        or any(text in reason for text in _BAD_PARAMETER)
     ):
         return exceptions.InvalidArgument(reason=f"the database refuses a value: {reason}")
     if isinstance(error.__cause__, sa.exc.OperationalError) or isinstance(

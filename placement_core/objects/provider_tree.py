@@ -7,6 +7,7 @@ there such classes and traits, does everything fit) is for the verbs to say when
 from __future__ import annotations
 
 import collections
+import itertools
 from collections.abc import Iterable, Iterator, Mapping, Set
 from typing import Any, Self, TypeAlias
 from uuid import UUID, uuid5
@@ -404,7 +405,11 @@ class ProviderTree(base.PlacementObject):
                     )
 
     def _new_uuid(self, name: str) -> str:
-        return str(uuid5(UUID(self.root_provider_uuid), name))
+        """Derived, and not that of a provider which had the name before it was renamed."""
+        taken = {provider.uuid for provider in self.providers}
+        seeds = itertools.chain([name], (f"{name}#{number}" for number in itertools.count(2)))
+        made = (str(uuid5(UUID(self.root_provider_uuid), seed)) for seed in seeds)
+        return next(uuid for uuid in made if uuid not in taken)
 
     def _drop_empty(self, consumers: Iterable[str]) -> None:
         """Remove the providers on which these consumers hold nothing, and those without any."""

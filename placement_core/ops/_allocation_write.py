@@ -24,6 +24,7 @@ from placement_core.db.batches import chunks
 from placement_core.objects import inventory as rules
 from placement_core.objects.inventory import InventoryRecord
 from placement_core.ops import _rows, consumer_types
+from placement_core.ops._arguments import expect_mapping
 from placement_core.ops._inventory_records import FIELDS, Records, make_record
 
 LOG = log.getLogger(__name__)
@@ -98,6 +99,7 @@ class AllocationWrite:
     def __init__(
         self, context: Context, claims: Mapping[str, Claim], *, scope: Scope | None = None
     ) -> None:
+        expect_mapping("claims", claims)
         for consumer, claim in claims.items():
             _check_claim(consumer, claim)
         self.context = context
@@ -415,6 +417,8 @@ def _with_usage(provider_ids: Iterable[int], class_ids: Iterable[int]) -> sa.Sel
 
 
 def _check_claim(consumer: str, claim: Claim) -> None:
+    if not isinstance(claim, Claim):
+        raise exceptions.InvalidArgument(reason=f"{claim!r:.80} is no Claim")
     if not isinstance(consumer, str) or not 1 <= len(consumer) <= 36:
         raise exceptions.InvalidUUID(what="consumer", value=consumer)
     if claim.consumer_type is not None:
@@ -424,7 +428,9 @@ def _check_claim(consumer: str, claim: Claim) -> None:
         if value is not None and not (isinstance(value, str) and 1 <= len(value) <= 255):
             reason = "not a string of 1 to 255 characters"
             raise exceptions.InvalidName(what=what, value=value, reason=reason)
+    expect_mapping("allocations", claim.allocations)
     for provider, resources in claim.allocations.items():
+        expect_mapping(f"allocations on {provider}", resources)
         for name, amount in resources.items():
             whole = isinstance(amount, int | float) and amount == amount // 1
             if isinstance(amount, bool) or not whole or amount < 1:

@@ -14,6 +14,7 @@ from placement_core import exceptions
 from placement_core.context import Context
 from placement_core.db import tables as t
 from placement_core.objects.inventory import MAX_INT
+from placement_core.ops._arguments import expect_mapping, listed
 
 Condition = sa.ColumnElement[bool]
 
@@ -72,7 +73,7 @@ def _any_provider(context: Context, wanted: Sequence[Condition]) -> bool:
 
 
 def _alternatives(item: str | Sequence[str]) -> Sequence[str]:
-    return [item] if isinstance(item, str) else item
+    return [item] if isinstance(item, str) else listed(item)
 
 
 def _has_trait(ids: Sequence[int]) -> Condition:
@@ -85,13 +86,13 @@ def _has_trait(ids: Sequence[int]) -> Condition:
 
 
 def _required(context: Context, items: Sequence[str | Sequence[str]]) -> list[Condition]:
-    groups = [_alternatives(item) for item in items]
+    groups = [_alternatives(item) for item in listed(items)]
     ids = context.names.trait_ids(name for group in groups for name in group)
     return [_has_trait([ids[name] for name in group]) for group in groups]
 
 
 def _forbidden(context: Context, names: Sequence[str]) -> list[Condition]:
-    ids = context.names.trait_ids(names)
+    ids = context.names.trait_ids(listed(names))
     return [~_has_trait(sorted(ids.values()))] if ids else []
 
 
@@ -109,14 +110,15 @@ def _in_aggregate(uuids: Sequence[str]) -> Condition:
 
 
 def _member_of(items: Sequence[str | Sequence[str]]) -> list[Condition]:
-    return [_in_aggregate(_alternatives(item)) for item in items]
+    return [_in_aggregate(_alternatives(item)) for item in listed(items)]
 
 
 def _not_member_of(uuids: Sequence[str]) -> list[Condition]:
-    return [~_in_aggregate(uuids)] if uuids else []
+    return [~_in_aggregate(listed(uuids))] if uuids else []
 
 
 def _resources(context: Context, amounts: Mapping[str, int]) -> list[Condition]:
+    expect_mapping("resources", amounts)
     for name, amount in amounts.items():
         if isinstance(amount, bool) or not isinstance(amount, int) or amount < 1:
             raise exceptions.InvalidArgument(

@@ -69,16 +69,17 @@ class TreeWrite:
         return self.allocations.providers
 
     def _rename(self) -> None:
-        """Those whose names others are to have make way first, and have none for a moment."""
+        """All of them give up their names first, as others may be to have these.
+
+        Which names are the same is for the database to say: collations have rules of their own.
+        """
         renamed = [
             uuid
             for uuid, provider in self.before.items()
             if uuid not in self.after or self.after[uuid].name != provider.name
         ]
-        wanted = {provider.name.casefold() for provider in self.after.values()}
-        in_the_way = [uuid for uuid in renamed if self.before[uuid].name.casefold() in wanted]
         for names in (
-            {self.rows[uuid].id: None for uuid in in_the_way},
+            {self.rows[uuid].id: None for uuid in renamed},
             {self.rows[uuid].id: self.after[uuid].name for uuid in renamed if uuid in self.after},
         ):
             if names:

@@ -16,6 +16,7 @@ from placement_core.db.upsert import ensure_ids, find_ids
 from placement_core.objects import Aggregate
 from placement_core.objects.resource_provider import normalised_uuid
 from placement_core.ops import _provider_links, _rows
+from placement_core.ops._arguments import listed
 
 VERBS = ("for_provider", "replace")
 
@@ -73,7 +74,7 @@ def replace(
 
 def _checked(uuids: Iterable[str]) -> frozenset[str]:
     seen: set[str] = set()
-    for uuid in uuids:
+    for uuid in listed(uuids):
         _check_uuid(uuid)
         if uuid in seen:
             raise exceptions.InvalidArgument(reason=f"aggregate {uuid!r} is given more than once")

@@ -20,6 +20,7 @@ from placement_core.objects import inventory as rules
 from placement_core.objects.inventory import InventoryRecord
 from placement_core.ops import _inventory_records as records
 from placement_core.ops import _rows
+from placement_core.ops._arguments import expect_mapping
 
 VERBS = ("list", "get", "create", "update", "replace", "delete")
 
@@ -177,6 +178,7 @@ def _locked(
 def _checked(
     provider: str, inventories: Mapping[str, Record], fully_reserved: bool
 ) -> dict[str, InventoryRecord]:
+    expect_mapping("inventories", inventories)
     complete = {
         name: rules.complete(record, resource_class=name, provider=provider)
         for name, record in inventories.items()

@@ -20,6 +20,7 @@ from placement_core.db import tables as t
 from placement_core.db.batches import chunks
 from placement_core.objects import ProviderTree, TreeProvider
 from placement_core.ops import _inventory_records, _rows, _tree_write, aggregates, traits
+from placement_core.ops._arguments import listed
 
 VERBS = ("roots", "list", "replace")
 
@@ -54,6 +55,7 @@ def list(context: Context, roots: Sequence[str]) -> Sequence[ProviderTree]:
 
     :param roots: uuids of root providers; those that are no root, or don't exist, are left out.
     """
+    roots = listed(roots)
     found = {tree.root_provider_uuid: tree for tree in _read(context, roots).values()}
     return [found[uuid] for uuid in roots if uuid in found]
 

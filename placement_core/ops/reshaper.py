@@ -11,6 +11,7 @@ from placement_core.objects import inventory as rules
 from placement_core.ops import _inventory_records as records
 from placement_core.ops import _rows
 from placement_core.ops._allocation_write import AllocationWrite, Claim
+from placement_core.ops._arguments import expect_mapping
 
 VERBS = ("reshape",)
 
@@ -37,6 +38,7 @@ def reshape(
     :raises InventoryInUse: a class that would be removed has allocations left.
     :raises: for the allocations, as `allocations.replace`.
     """
+    expect_mapping("inventories", inventories)
     write = AllocationWrite(context, allocations)
     write.lock(also=inventories)
     for uuid in inventories:

@@ -18,6 +18,7 @@ from placement_core.db import tables as t
 from placement_core.objects import Trait
 from placement_core.objects.custom import is_custom
 from placement_core.ops import _named_rows, _provider_links, _rows
+from placement_core.ops._arguments import listed
 
 VERBS = ("list", "get", "create", "delete", "for_provider", "replace")
 
@@ -152,9 +153,7 @@ def replace(
 
 def _checked(names: Iterable[str]) -> frozenset[str]:
     """The set of `names`; a single string is no set of names, though it can be iterated over."""
-    if isinstance(names, str):
-        raise exceptions.InvalidArgument(reason=f"{names!r} is not a collection of trait names")
-    given = [*names]
+    given = listed(names)
     for name in given:
         if not isinstance(name, str):
             raise exceptions.InvalidArgument(reason=f"trait {name!r} is not a string")

@@ -150,17 +150,20 @@ class _Apply:
                 self.journal.record(DROPPED, roots)
                 continue
             self.settled.update(roots)
-            self.execution.run(group.steps, alone=group.alone)
+            self.execution.run(group.steps, alone=group.alone, resumed=True)
         self.settled.update(root for root in unsettled if self.journal.state(root) == CHANGED)
 
     def _waiting(self, roots: Sequence[Root]) -> list[Root]:
         """Those of these trees that no run has dealt with."""
         waiting = []
+        brought_back = self._brought_back(roots)
         for root in roots:
             entry = self.journal.entries.get(root.uuid)
             if root.uuid in self.settled:
                 continue
-            if entry is not None and entry.state == APPLIED:
+            if root.uuid in brought_back:
+                waiting.append(root)
+            elif entry is not None and entry.state == APPLIED:
                 self.report.already_done += 1
             elif entry is not None and entry.state == CHANGED:
                 self.execution.report_only(
@@ -174,6 +177,27 @@ class _Apply:
             else:
                 waiting.append(root)
         return waiting
+
+    def _brought_back(self, roots: Sequence[Root]) -> set[str]:
+        """Those that were done and are as they were before: a backup was restored, say."""
+        done = [
+            root.uuid
+            for root in roots
+            if root.uuid not in self.settled and self.journal.state(root.uuid) == APPLIED
+        ]
+        if not done:
+            return set()
+        found = {
+            tree.root_provider_uuid
+            for tree in self.execution.placement.provider_trees.list(done)
+            if self.journal.change(tree.root_provider_uuid).before.same_as(tree)
+        }
+        if found:
+            self.progress.note(
+                f"{len(found)} trees that an earlier run had done are as they were before it, and "
+                "are done again"
+            )
+        return found
 
     def _change(self, roots: Sequence[Root]) -> None:
         planned: list[Planned] = []

@@ -120,10 +120,12 @@ class Execution:
 
     # --- carrying out ----------------------------------------------------------------------------
 
-    def run(self, steps: Sequence[Step], *, alone: bool = False) -> None:
+    def run(self, steps: Sequence[Step], *, alone: bool = False, resumed: bool = False) -> None:
         """Carry out steps that are in the journal: in one transaction, or where that fails, in one
         each.
 
+        :param resumed: an interrupted run had begun with them, and the server may still be
+            committing what it had sent.
         :raises exceptions.DatabaseError, exceptions.JournalError:
         """
         if len(steps) > 1 and not alone:
@@ -135,7 +137,7 @@ class Execution:
                 self._done(steps)
                 return
         for number, step in enumerate(steps, start=1):
-            self._run_one(step)
+            self._run_one(step, resumed)
             if self.stopped:
                 self.journal.record(DROPPED, [step.root for step in steps[number:]])
                 return
@@ -143,7 +145,7 @@ class Execution:
     def _replace(self, steps: Sequence[Step]) -> None:
         self.placement.provider_trees.replace([(step.before, step.after) for step in steps])
 
-    def _run_one(self, step: Step) -> None:
+    def _run_one(self, step: Step, resumed: bool) -> None:
         attempt: Step | None = step
         for _ in range(1 + REPLANS):
             if attempt is None:
@@ -151,7 +153,7 @@ class Execution:
             try:
                 self._replace([attempt])
             except exceptions.ProviderTreeChanged as error:
-                attempt = self._after_change(attempt, error)
+                attempt = self._after_change(attempt, error, resumed)
             except OF_A_TREE as error:
                 refused = not isinstance(error, exceptions.ConcurrentUpdate)
                 self.fail(step.root, step.name, str(error), REFUSED if refused else FAILED)
@@ -162,13 +164,14 @@ class Execution:
         if attempt is not None:
             self.fail(step.root, step.name, "somebody else keeps changing it")
 
-    def _after_change(self, step: Step, error: exceptions.ProviderTreeChanged) -> Step | None:
+    def _after_change(
+        self, step: Step, error: exceptions.ProviderTreeChanged, resumed: bool
+    ) -> Step | None:
         found = self.placement.provider_trees.list([step.root])
         if not found:
             self.fail(step.root, step.name, "it does not exist any more")
             return None
-        if found[0].same_as(step.after):
-            # The server was still committing for a run that was killed.
+        if resumed and found[0].same_as(step.after):
             self._done([step])
             return None
         return self._again(step, found[0], error)

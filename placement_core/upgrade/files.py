@@ -165,6 +165,8 @@ class RecordFile:
         :raises exceptions.JournalError: they could not be written, or not whole.
         """
         start = self._end
+        if sync and self._regular and self.was_moved():
+            raise self.error("it was moved or deleted while it was in use")
         with self._errors():
             if self._regular:
                 os.ftruncate(self._fd, start)

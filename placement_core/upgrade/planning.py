@@ -112,7 +112,8 @@ class Planner:
             root_provider_uuid=before.root_provider_uuid,
             name=before.root.name,
             before=before,
-            after=after,
+            # The script may have kept the tree that it returned, and change it any time.
+            after=after.copy(),
         )
         try:
             return Planned(change, change.to_json_line(), difference)

@@ -47,8 +47,10 @@ class Script:
         """
         try:
             after = self.transform(before.copy())
-        # A script that calls sys.exit() would take the whole run with it.
-        except (Exception, SystemExit) as error:
+        except KeyboardInterrupt:
+            raise
+        # Nothing that a script raises, sys.exit() included, may take the whole run with it.
+        except BaseException as error:
             raise self._refusal(before, self._what_happened(error)) from error
         if after is not None and not isinstance(after, ProviderTree):
             reason = f"transform returned {_shown(after)}, neither a ProviderTree nor None"
@@ -62,7 +64,7 @@ class Script:
             if frame.filename == self.path
         ]
         where = f", {pathlib.PurePath(self.path).name} line {lines[-1]}" if lines else ""
-        message = str(error)
+        message = _text(error)
         return f"transform raised {type(error).__name__}{': ' + message if message else ''}{where}"
 
     @staticmethod
@@ -107,11 +109,13 @@ def _executed(path: str, source: bytes, digest: str) -> Mapping[str, Any]:
     sys.modules[module.__name__] = module
     try:
         exec(code, module.__dict__)
-    except (Exception, SystemExit) as error:
+    except KeyboardInterrupt:
+        raise
+    except BaseException as error:
         frames = traceback.extract_tb(error.__traceback__)
         lines = [frame.lineno for frame in frames if frame.filename == path]
         where = f" in line {lines[-1]}" if lines else ""
-        reason = f"it fails when it is loaded{where}: {type(error).__name__}: {error}"
+        reason = f"it fails when it is loaded{where}: {type(error).__name__}: {_text(error)}"
         raise exceptions.ScriptError(script=path, reason=reason) from error
     return module.__dict__
 
@@ -149,6 +153,16 @@ def _renamed_classes(namespace: Mapping[str, Any], path: str) -> Mapping[str, st
     return dict(renamed)
 
 
+def _text(error: BaseException) -> str:
+    try:
+        return str(error)
+    except Exception:
+        return "(its text cannot be had)"
+
+
 def _shown(value: object) -> str:
-    shown = repr(value)
+    try:
+        shown = repr(value)
+    except Exception:
+        shown = f"a {type(value).__name__}"
     return shown if len(shown) <= 60 else f"{shown[:57]}..."

@@ -75,7 +75,7 @@ class _Undo:
                 self.journal.record(DROPPED, roots)
                 continue
             tried.update(roots)
-            self.execution.run(group.steps, alone=group.alone)
+            self.execution.run(group.steps, alone=group.alone, resumed=True)
         return tried
 
     def _give_up(

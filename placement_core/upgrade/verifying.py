@@ -75,6 +75,8 @@ def verify(
                     found.differences.extend(
                         f"{change.name}: {line}" for line in change.before.difference(tree)
                     )
+                if not undone and change.before.same_as(tree):
+                    found.differences.append(f"{change.name}: it is as it was before the upgrade")
                 consumers.update(change.before.allocations, tree.allocations)
             found.trees += len(some)
             progress.advance(len(some))

@@ -447,3 +447,90 @@ def test_a_verb_that_does_not_exist_is_answered_with_those_that_do(sqlite_placem
     with pytest.raises(AttributeError, match="no 'destroy'; there are: get, list, create"):
         _ = sqlite_placement.resource_providers.destroy
     assert "sqlite" in repr(sqlite_placement)
+
+
+# --- one block, many users -----------------------------------------------------------------------
+
+
+def test_a_block_object_can_be_shared_by_threads(placement):
+    block = placement.transaction()
+    inside, done = threading.Event(), threading.Event()
+
+    def work(number):
+        if number == 0:
+            with pytest.raises(ZeroDivisionError), block:
+                if placement.context.engine.url.get_backend_name() != "sqlite":
+                    inside.set()
+                    done.wait(timeout=30)
+                placement.resource_providers.create(name="failed")
+                raise ZeroDivisionError
+            inside.set()
+        else:
+            inside.wait(timeout=30)
+            with block:
+                placement.resource_providers.create(name="good")
+            done.set()
+
+    run_in_threads(2, work)
+    assert names(placement) == ["good"]
+
+
+def test_a_function_whose_body_runs_later_is_refused(sqlite_placement):
+    def generator():
+        yield
+
+    async def coroutine():
+        return None
+
+    for function in (generator, coroutine):
+        with pytest.raises(exceptions.InvalidArgument, match=function.__name__):
+            sqlite_placement.transaction()(function)
+
+
+def test_a_reading_block_refuses_writes_within_a_writing_one(placement):
+    with placement.transaction():
+        with (
+            pytest.raises(exceptions.ReadOnly),
+            placement.transaction(read_only=True),
+        ):
+            placement.resource_providers.create(name="refused")
+        placement.resource_providers.create(name="allowed")
+    assert names(placement) == ["allowed"]
+
+
+def test_a_closed_placement_stays_closed(placement):
+    placement.close()
+    with pytest.raises(exceptions.DatabaseUnavailable, match="closed"):
+        names(placement)
+
+
+def test_a_forked_process_does_not_touch_its_parents_transaction(sqlite_placement, monkeypatch):
+    with sqlite_placement.transaction():
+        sqlite_placement.resource_providers.create(name="mine")
+        with monkeypatch.context() as child:
+            child.setattr(os, "getpid", lambda: -1)
+            with pytest.raises(exceptions.DatabaseUnavailable, match="forked"):
+                sqlite_placement.resource_providers.create(name="not mine")
+    assert names(sqlite_placement) == ["mine"]
+
+
+@pytest.mark.parametrize(
+    "target",
+    [5, b"sqlite://", {}, "postgresql://host:port/database", "mysql+pymysql://root@127.0.0.1/"],
+)
+def test_what_cannot_be_connected_to(target):
+    with pytest.raises((exceptions.InvalidArgument, exceptions.DatabaseUnavailable)):
+        placement_core.connect(target)
+
+
+def test_a_file_that_is_no_database(tmp_path):
+    path = tmp_path / "notes.txt"
+    path.write_text("not a database, but long enough to be looked at" * 40)
+    with pytest.raises(exceptions.DatabaseUnavailable, match="not a database"):
+        placement_core.connect(f"sqlite:///{path}")
+
+
+def test_a_relative_path_is_remembered_as_what_it_was(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    with placement_core.connect("sqlite:///here.sqlite", create=True) as placement:
+        assert str(tmp_path) in placement.context.url

@@ -1,0 +1,49 @@
+"""What direct callers get wrong: every answer is an error of this library that names the value."""
+
+from __future__ import annotations
+
+from uuid import uuid4
+
+import pytest
+
+from placement_core import exceptions
+
+
+@pytest.fixture
+def host(sqlite_placement):
+    provider = sqlite_placement.resource_providers.create(name="compute-1")
+    sqlite_placement.inventories.replace(provider.uuid, {"VCPU": {"total": 4}})
+    return provider
+
+
+BAD_CALLS = {
+    "allocations that are None": lambda p, host: p.allocations.update(str(uuid4()), None),
+    "amounts that are a number": lambda p, host: p.allocations.update(
+        str(uuid4()), {host.uuid: 4}
+    ),
+    "claims that are None": lambda p, host: p.allocations.replace(None),
+    "a claim that is a dict": lambda p, host: p.allocations.replace({str(uuid4()): {}}),
+    "inventories that are None": lambda p, host: p.inventories.replace(host.uuid, None),
+    "a reshape of None": lambda p, host: p.reshaper.reshape(None, {}),
+    "traits that are None": lambda p, host: p.traits.replace(host.uuid, None),
+    "traits that are a string": lambda p, host: p.traits.replace(host.uuid, "HW_NUMA_ROOT"),
+    "aggregates that are None": lambda p, host: p.aggregates.replace(host.uuid, None),
+    "required as a string": lambda p, host: p.resource_providers.list(required="HW_NUMA_ROOT"),
+    "forbidden as a string": lambda p, host: p.resource_providers.list(forbidden="HW_NUMA_ROOT"),
+    "member_of as a string": lambda p, host: p.resource_providers.list(member_of="a" * 70000),
+    "not_member_of as a string": lambda p, host: p.resource_providers.list(not_member_of="a"),
+    "resources as a string": lambda p, host: p.resource_providers.list(resources="VCPU:1"),
+    "trees as a string": lambda p, host: p.provider_trees.list(host.uuid),
+    "a provider in place of its uuid": lambda p, host: p.resource_providers.get(host),
+    "a consumer that is a list": lambda p, host: p.consumers.get([]),
+    "a name that is a dict": lambda p, host: p.resource_providers.list(name={"x": 1}),
+}
+
+
+@pytest.mark.parametrize("what", sorted(BAD_CALLS))
+def test_a_wrong_type_is_an_error_of_this_library(sqlite_placement, host, what):
+    with pytest.raises(exceptions.InvalidArgument) as caught:
+        BAD_CALLS[what](sqlite_placement, host)
+    assert len(str(caught.value)) < 400
+    assert "SELECT" not in str(caught.value)
+    assert sqlite_placement.resource_providers.get(host.uuid).generation == 1
