@@ -21,6 +21,7 @@ from rich.console import Console
 
 PLAIN_WIDTH = 120  # columns, where there is no terminal that has some
 PLAIN_INTERVAL = 2.0  # seconds between two lines of progress
+MOST_COUNTED = 1_000_000_000  # what options that count something take
 
 
 def console(stream: TextIO | None = None) -> Console:
@@ -63,14 +64,16 @@ def print_help(parser: argparse.ArgumentParser) -> Callable[..., int]:
 def positive(text: str) -> int:
     """The type of options that count something.
 
-    :raises argparse.ArgumentTypeError: it is no whole number of 1 or more.
+    :raises argparse.ArgumentTypeError: it is no whole number of 1 or more, or beyond all reason.
     """
     try:
         number = int(text)
     except ValueError:
         number = 0
-    if number < 1:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number of 1 or more")
+    if not 1 <= number <= MOST_COUNTED:
+        raise argparse.ArgumentTypeError(
+            f"{text!r} is not a whole number of 1 or more (up to {MOST_COUNTED:,})"
+        )
     return number
 
 
