@@ -11,6 +11,7 @@ they
 
 from __future__ import annotations
 
+import logging
 import os
 import re
 from typing import Any
@@ -23,6 +24,10 @@ from sqlalchemy import event
 from sqlalchemy.engine import URL, Connection, Engine
 
 from placement_core import exceptions
+
+# oslo.db logs a traceback for each error that it translates. Where nobody has set up logging, that
+# would be printed, though the error is raised as well; where somebody has, it still goes there.
+logging.getLogger("oslo_db").addHandler(logging.NullHandler())
 
 SQLITE_BUSY_TIMEOUT = 60  # seconds that a writer waits for another one
 WRITES = "placement_writes"  # execution option of a connection that is about to write

@@ -52,3 +52,17 @@ def test_using_the_library_imports_no_http_library():
     loaded = modules_after(IMPORT + WORK)
     assert "sqlalchemy" in loaded
     assert not loaded & HTTP_LIBRARIES
+
+
+def test_an_error_of_the_database_is_raised_and_not_printed_too():
+    program = (
+        IMPORT
+        + """
+with placement_core.connect("sqlite://", create=True) as placement:
+    try:
+        placement.resource_providers.get(object())
+    except placement_core.exceptions.InvalidArgument:
+        pass
+"""
+    )
+    assert "placement_core" in modules_after(program)
