@@ -225,7 +225,7 @@ def test_a_script_that_breaks_trees(
     applied = run("upgrade", "apply", broken, "--continue-on-error", database=sqlite_cloud)
     assert (applied.code, applied.err) == (1, "")
     assert applied.out.startswith("29 trees changed in ")
-    assert "1 tree refused, and stays as it is:\n  compute-0005: " in applied.out
+    assert "1 tree refused and left as it was:\n  compute-0005: " in applied.out
     assert reason in applied.out
     changed = [old != new for old, new in zip(before, contents(sqlite_cloud), strict=True)]
     assert changed == [n != 4 for n in range(HOSTS)]
@@ -383,7 +383,7 @@ def test_a_tree_that_somebody_changes_after_the_plan(run: Run, sqlite_cloud: str
     result = run(*command, database=sqlite_cloud)
     assert (result.code, result.err) == (1, "")
     assert result.out.startswith("29 trees changed in ")
-    assert "1 tree failed, and stays as it is:\n  compute-0002: " in result.out
+    assert "1 tree failed and left as it was:\n  compute-0002: " in result.out
 
     result = run("upgrade", "apply", VGPU, "--plan", PLAN, database=sqlite_cloud)
     assert result.code == 0
