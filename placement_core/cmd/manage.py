@@ -53,17 +53,21 @@ def main(argv: Sequence[str] | None = None) -> int:
             return 1
         with _logging(conf):
             code: int = conf.category.run(conf, conf.category)
-        sys.stdout.flush()
+        if sys.stdout is not None:  # it is, where the caller has closed it
+            sys.stdout.flush()
         return code
     except SystemExit as end:
         return end.code if isinstance(end.code, int) else 1
     except KeyboardInterrupt:
         return _failed(conf, "interrupted", 130)
     except BrokenPipeError:
-        # Whoever read our output has seen enough. The interpreter would try to flush once more.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        # Whoever read our output has seen enough.
+        _discard_output()
         return 141
-    except (exceptions.PlacementError, cfg.Error, OSError) as error:
+    except OSError as error:
+        _discard_output()
+        return _failed(conf, f"error: {error}")
+    except (exceptions.PlacementError, cfg.Error) as error:
         return _failed(conf, f"error: {error}")
     except Exception as error:
         return _failed(
@@ -169,6 +173,14 @@ class _OneLine(logging.Formatter):
         if error is not None:
             text += f" {type(error).__name__}: {error}"
         return " ".join(text.split())
+
+
+def _discard_output() -> None:
+    """What can't be written stays in the buffer, and the interpreter would try once more."""
+    try:
+        sys.stdout.flush()
+    except (OSError, ValueError):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _failed(conf: cfg.ConfigOpts, message: str, code: int = 1) -> int:

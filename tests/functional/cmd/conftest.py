@@ -84,7 +84,8 @@ def run_process(clean_environment: pathlib.Path) -> Run:
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE if stdout is None else stdout,
             stderr=subprocess.PIPE,
-            env={**os.environ, "PYTHONPATH": root},
+            # Buffered, as it is for everybody who has not asked for something else.
+            env={**os.environ, "PYTHONPATH": root, "PYTHONUNBUFFERED": ""},
             text=True,
             timeout=120,
         )
