@@ -24,3 +24,18 @@ def listed(values: Iterable[T]) -> Sequence[T]:
     if isinstance(values, str | bytes) or not isinstance(values, Iterable):
         raise exceptions.InvalidArgument(reason=f"{values!r:.80} is not a collection of names")
     return [*values]
+
+
+def expect_uuid(what: str, value: object) -> None:
+    """Refuse what is not even a string, before it is used as a key or in a query.
+
+    :raises InvalidUUID: naming it.
+    """
+    if not isinstance(value, str):
+        raise exceptions.InvalidUUID(what=what, value=value)
+
+
+def expect_class_name(value: object) -> None:
+    """:raises ResourceClassNotFound: `value` is no string, and so no class has it for a name."""
+    if not isinstance(value, str):
+        raise exceptions.ResourceClassNotFound(resource_class=value)

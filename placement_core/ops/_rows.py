@@ -17,6 +17,7 @@ from placement_core import exceptions
 from placement_core.context import Context
 from placement_core.db import tables as t
 from placement_core.db.batches import chunks
+from placement_core.ops._arguments import expect_uuid
 
 _providers = t.resource_providers.c
 _COLUMNS = (
@@ -52,8 +53,7 @@ def find_providers(
     """
     wanted = [*uuids]
     for uuid in wanted:
-        if not isinstance(uuid, str):
-            raise exceptions.InvalidUUID(what="resource provider", value=uuid)
+        expect_uuid("resource provider", uuid)
     found: dict[str, ProviderRow] = {}
     for some in chunks(sorted(set(wanted))):
         query = sa.select(*_COLUMNS).where(
@@ -82,8 +82,9 @@ def lock_trees(context: Context, uuids: Iterable[str]) -> dict[str, ProviderRow]
 
     :returns: those of `uuids` that exist, as they are under the lock.
     """
-    wanted = set(uuids)
-    found = find_providers(context, wanted)
+    given = [*uuids]
+    found = find_providers(context, given)
+    wanted = set(given)
     while True:
         root_ids = {row.root_id for row in found.values()}
         roots: set[str] = set()

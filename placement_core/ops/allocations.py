@@ -20,6 +20,7 @@ from placement_core.objects import Allocation
 from placement_core.ops import _rows
 from placement_core.ops import consumers as consumers_op
 from placement_core.ops._allocation_write import NEW, AllocationWrite, Claim
+from placement_core.ops._arguments import expect_uuid
 
 __all__ = ["NEW", "Claim"]
 
@@ -95,6 +96,7 @@ def update(
 
     :raises: as `replace`.
     """
+    expect_uuid("consumer", consumer)
     claim = Claim(
         allocations=allocations,
         project_id=project_id,
@@ -115,6 +117,7 @@ def move(context: Context, source: str, target: str) -> None:
     :raises AllocationsNotFound: the source has nothing.
     :raises ConsumerGenerationConflict: the target has something already.
     """
+    expect_uuid("consumer", target)
     claim = _present_claim(context, source)
     replace(context, {source: Claim(generation=claim.generation), target: _as_new(claim)})
 
@@ -138,6 +141,8 @@ def swap(context: Context, one: str, other: str) -> None:
 @writes
 def clear(context: Context, *consumers: str) -> None:
     """Release everything that these consumers have, as a change of the providers it was on."""
+    for consumer in consumers:
+        expect_uuid("consumer", consumer)
     replace(context, {consumer: Claim() for consumer in consumers})
 
 
@@ -149,6 +154,7 @@ def delete(context: Context, consumer: str) -> None:
 
     :raises AllocationsNotFound: it has nothing, or doesn't exist.
     """
+    expect_uuid("consumer", consumer)
     write = AllocationWrite(context, {consumer: Claim()})
     write.lock()
     if consumer not in write.consumers or not write.own:
@@ -183,6 +189,7 @@ def _read(context: Context, condition: sa.ColumnElement[bool]) -> Sequence[Alloc
 
 
 def _present_claim(context: Context, consumer: str) -> Claim:
+    expect_uuid("consumer", consumer)
     allocations: dict[str, dict[str, Any]] = {}
     rows = for_consumer(context, consumer)
     for row in rows:

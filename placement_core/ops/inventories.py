@@ -20,7 +20,7 @@ from placement_core.objects import inventory as rules
 from placement_core.objects.inventory import InventoryRecord
 from placement_core.ops import _inventory_records as records
 from placement_core.ops import _rows
-from placement_core.ops._arguments import expect_mapping
+from placement_core.ops._arguments import expect_class_name, expect_mapping
 
 VERBS = ("list", "get", "create", "update", "replace", "delete")
 
@@ -87,6 +87,7 @@ def create(
     :raises ResourceClassNotFound: there is no such class.
     :raises InventoryExists: the provider has inventory of this class already.
     """
+    expect_class_name(resource_class)
     row, current = _locked(context, provider, generation)
     wanted = _checked(row.uuid, {resource_class: record}, fully_reserved)
     ids = _class_ids(context, wanted)
@@ -112,6 +113,7 @@ def update(
     :returns: the provider's new generation.
     :raises InventoryNotFound: the provider has no inventory of this class.
     """
+    expect_class_name(resource_class)
     row, current = _locked(context, provider, generation)
     wanted = _checked(row.uuid, {resource_class: record}, fully_reserved)
     ids = _class_ids(context, wanted)
@@ -159,6 +161,7 @@ def delete(
     if resource_class is None:
         return _set(context, row, current, {})
     try:
+        expect_class_name(resource_class)
         class_id = context.names.class_id(resource_class)
     except exceptions.ResourceClassNotFound:
         class_id = -1

@@ -36,6 +36,15 @@ BAD_CALLS = {
     "trees as a string": lambda p, host: p.provider_trees.list(host.uuid),
     "a provider in place of its uuid": lambda p, host: p.resource_providers.get(host),
     "a consumer that is a list": lambda p, host: p.consumers.get([]),
+    "a consumer that can't be a key": lambda p, host: p.allocations.update([], {}),
+    "releasing a list": lambda p, host: p.allocations.delete([]),
+    "clearing a list": lambda p, host: p.allocations.clear([]),
+    "moving a list": lambda p, host: p.allocations.move([], str(uuid4())),
+    "moving to a dict": lambda p, host: p.allocations.move(str(uuid4()), {}),
+    "updating a provider that is a list": lambda p, host: p.resource_providers.update(
+        [], name="x"
+    ),
+    "deleting a provider that is a dict": lambda p, host: p.resource_providers.delete({}),
     "a name that is a dict": lambda p, host: p.resource_providers.list(name={"x": 1}),
 }
 
@@ -46,4 +55,16 @@ def test_a_wrong_type_is_an_error_of_this_library(sqlite_placement, host, what):
         BAD_CALLS[what](sqlite_placement, host)
     assert len(str(caught.value)) < 400
     assert "SELECT" not in str(caught.value)
+    assert sqlite_placement.resource_providers.get(host.uuid).generation == 1
+
+
+@pytest.mark.parametrize("name", [[], {}, None, 5])
+def test_what_cannot_name_a_class_names_none(sqlite_placement, host, name):
+    inventories = sqlite_placement.inventories
+    for verb in (inventories.create, inventories.update):
+        with pytest.raises(exceptions.ResourceClassNotFound):
+            verb(host.uuid, name, {"total": 1})
+    if name is not None:  # which stands for all classes
+        with pytest.raises(exceptions.InventoryNotFound):
+            inventories.delete(host.uuid, name)
     assert sqlite_placement.resource_providers.get(host.uuid).generation == 1
