@@ -6,9 +6,11 @@ door live in `placement_api`.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
 
 from oslo_config import cfg
+from oslo_log import log
 
 NULL_OWNER = "00000000-0000-0000-0000-000000000000"
 
@@ -114,6 +116,24 @@ def register(conf: cfg.ConfigOpts) -> None:
     """Add the domain's options to `conf`; doing it twice does no harm."""
     conf.register_opts(DATABASE_OPTIONS, group=DATABASE)
     conf.register_opts(PLACEMENT_OPTIONS, group=PLACEMENT)
+
+
+def register_log_options(conf: cfg.ConfigOpts) -> None:
+    """Add the options of oslo.log, for programs that are going to set up logging.
+
+    The library also leaves a handler on the root logger, which would say everything twice. It is
+    taken away again.
+
+    :raises cfg.ArgsAlreadyParsedError: some of them are for the command line, which has been read.
+    """
+    root = logging.getLogger()
+    before = [*root.handlers]
+    try:
+        log.register_options(conf)
+    finally:
+        for handler in [*root.handlers]:
+            if handler not in before:
+                root.removeHandler(handler)
 
 
 def for_url(url: str) -> cfg.ConfigOpts:

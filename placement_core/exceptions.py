@@ -148,6 +148,16 @@ class InvalidInventoryCapacity(InvalidArgument):
     defaults: ClassVar[dict[str, Any]] = {"limit": "greater than total"}
 
 
+class UnstorableValue(InvalidArgument):
+    """A text or number that this database can neither store nor compare with.
+
+    :ivar value: which one, in quotes; "a value" where that cannot be told.
+    :ivar reason: the driver's words.
+    """
+
+    template = "the database refuses {value}: {reason}"
+
+
 class InvalidResourceClass(InvalidArgument):
     template = "Invalid resource class {resource_class!r}: {reason}"
 

@@ -15,6 +15,7 @@ from contextlib import AbstractContextManager
 from types import ModuleType, TracebackType
 from typing import Any, ParamSpec, TypeVar
 
+import sqlalchemy as sa
 from oslo_config import cfg
 
 from placement_core import conf as placement_conf
@@ -22,6 +23,7 @@ from placement_core import exceptions, ops
 from placement_core.context import Context
 from placement_core.db import engine as db_engine
 from placement_core.db import errors, migration, standard_names
+from placement_core.db import tables as t
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -50,15 +52,11 @@ def connect(
         # Nobody has said where to keep anything, so there is nobody to run 'db sync' either.
         os.makedirs(os.path.dirname(os.path.expanduser(DEFAULT_DATABASE)), exist_ok=True)
         create = not read_only
-    engine = db_engine.create_engine(conf)
+    engine = db_engine.create_engine(conf, must_exist=not create)
     url = db_engine.display(engine.url)
     try:
         if create:
             migration.upgrade(engine)
-        elif db_engine.missing_file(engine.url):
-            raise exceptions.DatabaseUnavailable(
-                url=url, reason="there is no such file ('placement-manage db sync' makes one)"
-            )
         records_tree_changes = migration.check(engine)
         if not read_only:
             standard_names.synchronise(engine)
@@ -138,6 +136,14 @@ class Placement:
         :param read_only: only read; on SQLite all reads then see one and the same moment.
         """
         return TransactionBlock(self.context, write=not read_only)
+
+    def ping(self) -> None:
+        """Find out whether the database answers, by reading a row of a table that every op needs.
+
+        :raises DatabaseUnavailable: it does not, or has no tables, or was closed.
+        """
+        with self.context.transaction(write=False, operation="ping"):
+            self.context.connection.execute(sa.select(t.resource_classes.c.id).limit(1)).first()
 
     def close(self) -> None:
         """Close the connections. The object can't be used afterwards."""

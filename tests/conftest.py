@@ -21,6 +21,7 @@ from __future__ import annotations
 
 import collections
 import contextlib
+import logging
 import os
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
@@ -36,11 +37,11 @@ BACKENDS = ("sqlite", "mysql", "postgresql")
 
 # The property of a test's report that names its backend. Properties travel with the report, so
 # that the count below is right when the tests have run in pytest-xdist's workers.
-_PROPERTY = "database_backend"
+BACKEND_PROPERTY = "database_backend"
 
 
 @pytest.fixture(scope="session")
-def _backends(
+def backends_of_session(
     tmp_path_factory: pytest.TempPathFactory,
 ) -> Iterator[dict[str, databases.Backend]]:
     backends = databases.backends(tmp_path_factory.mktemp("databases"))
@@ -50,11 +51,23 @@ def _backends(
         yield backends
 
 
+@pytest.fixture(autouse=True)
+def _logging_as_before() -> Iterator[None]:
+    """What a command sets up in this process writes to a stream that ends with its test."""
+    root = logging.getLogger()
+    handlers, level = [*root.handlers], root.level
+    yield
+    for handler in [*root.handlers]:
+        if handler not in handlers:
+            root.removeHandler(handler)
+    root.setLevel(level)
+
+
 @contextlib.contextmanager
-def _database(request: pytest.FixtureRequest, name: str, *, migrated: bool) -> Iterator[str]:
+def lend_database(request: pytest.FixtureRequest, name: str, *, migrated: bool) -> Iterator[str]:
     """Lend the requesting test a database on backend ``name``, by its URL."""
-    request.node.user_properties.append((_PROPERTY, name))
-    backend = request.getfixturevalue("_backends")[name]
+    request.node.user_properties.append((BACKEND_PROPERTY, name))
+    backend = request.getfixturevalue("backends_of_session")[name]
     reason = backend.unreachable()
     if reason is not None:
         if os.environ.get(databases.REQUIRE_VARIABLE):
@@ -85,14 +98,14 @@ def _connect(url: str) -> Iterator[placement_core.Placement]:
 @pytest.fixture(params=BACKENDS)
 def database_url(request: pytest.FixtureRequest) -> Iterator[str]:
     """The URL of an empty database, on each backend."""
-    with _database(request, request.param, migrated=False) as url:
+    with lend_database(request, request.param, migrated=False) as url:
         yield url
 
 
 @pytest.fixture(params=BACKENDS)
 def placement_url(request: pytest.FixtureRequest) -> Iterator[str]:
     """The URL of a database with tables, standard names and nothing else, on each backend."""
-    with _database(request, request.param, migrated=True) as url:
+    with lend_database(request, request.param, migrated=True) as url:
         yield url
 
 
@@ -106,7 +119,7 @@ def placement(placement_url: str) -> Iterator[placement_core.Placement]:
 @pytest.fixture
 def sqlite_url(request: pytest.FixtureRequest) -> Iterator[str]:
     """The URL of an empty SQLite database."""
-    with _database(request, "sqlite", migrated=False) as url:
+    with lend_database(request, "sqlite", migrated=False) as url:
         yield url
 
 
@@ -114,7 +127,7 @@ def sqlite_url(request: pytest.FixtureRequest) -> Iterator[str]:
 def sqlite_placement(request: pytest.FixtureRequest) -> Iterator[placement_core.Placement]:
     """A `Placement` on an SQLite database of its own."""
     with (
-        _database(request, "sqlite", migrated=True) as url,
+        lend_database(request, "sqlite", migrated=True) as url,
         _connect(url) as placement,
     ):
         yield placement
@@ -132,7 +145,7 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
             outcome = "skipped" if report.skipped else "failed to start"
         else:
             continue
-        for name in {value for key, value in report.user_properties if key == _PROPERTY}:
+        for name in {value for key, value in report.user_properties if key == BACKEND_PROPERTY}:
             counts.setdefault(name, collections.Counter())[outcome] += 1
     if not counts:
         return

@@ -24,6 +24,7 @@ from sqlalchemy import event
 from sqlalchemy.engine import URL, Connection, Engine
 
 from placement_core import exceptions
+from placement_core.db import errors
 
 # oslo.db logs a traceback for each error that it translates. Where nobody has set up logging, that
 # would be printed, though the error is raised as well; where somebody has, it still goes there.
@@ -91,9 +92,17 @@ def missing_file(url: URL) -> bool:
     return not os.path.exists(str(url.database).removeprefix("file:"))
 
 
-def create_engine(conf: cfg.ConfigOpts) -> Engine:
+def require_file(url: URL) -> None:
+    """:raises DatabaseUnavailable: this is an SQLite file that does not exist."""
+    if missing_file(url):
+        reason = "there is no such file ('placement-manage db sync' makes one)"
+        raise exceptions.DatabaseUnavailable(url=display(url), reason=reason)
+
+
+def create_engine(conf: cfg.ConfigOpts, *, must_exist: bool = False) -> Engine:
     """An engine for `[placement_database]` of `conf`.
 
+    :param must_exist: refuse an SQLite file that does not exist, which connecting would make.
     :raises DatabaseUnavailable: no such server, database or driver.
     :raises ConfigurationError: no `connection` is set, or an option has a bad value.
     """
@@ -109,6 +118,8 @@ def create_engine(conf: cfg.ConfigOpts) -> Engine:
             reason="value required for option connection in group [placement_database]"
         )
     url = parse_url(connection)
+    if must_exist:
+        require_file(url)
     manager = enginefacade.transaction_context()
     manager.configure(
         connection=url.render_as_string(hide_password=False),
@@ -120,15 +131,18 @@ def create_engine(conf: cfg.ConfigOpts) -> Engine:
     except ImportError as error:
         reason = f"the driver is not installed ({error})"
         raise exceptions.DatabaseUnavailable(url=display(url), reason=reason) from error
-    # Parameters of a URL go to the driver, which has its own ways to be surprised.
+    # Parameters of a URL go to the driver, which has its own ways to be surprised. A server that
+    # refuses a password is heard of here too, when oslo.db tries the URL.
     except (
+        sa.exc.DBAPIError,
         sa.exc.NoSuchModuleError,
         oslo_exception.DBError,
         AttributeError,
         TypeError,
         ValueError,
     ) as error:
-        raise exceptions.DatabaseUnavailable(url=display(url), reason=str(error)) from error
+        reason = errors.first_line(error)
+        raise exceptions.DatabaseUnavailable(url=display(url), reason=reason) from error
     _prepare(engine)
     return engine
 

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import re
+from typing import Any
+
 import sqlalchemy as sa
 from oslo_db import exception as oslo_exception
 
@@ -15,7 +18,16 @@ _READ_ONLY = (
     "--read-only option",
     "READ ONLY transaction",
 )
-_BAD_PARAMETER = ("Error binding parameter", "can't adapt type", "operator does not exist")
+_BAD_PARAMETER = (
+    "Error binding parameter",
+    "can't adapt type",
+    "operator does not exist",
+    # MySQL, whose "utf8" has no characters beyond the first 65,536: in a comparison, on writing.
+    "Illegal mix of collations",
+    "Incorrect string value",
+)
+# Half a surrogate pair, NUL, and what MySQL's "utf8" has no room for.
+_ODD = re.compile("[\0\ud800-\udfff\U00010000-\U0010ffff]")
 _NO_TABLE = ("no such table", "doesn't exist", "does not exist")
 _GONE = (
     "file is not a database",
@@ -40,10 +52,10 @@ def is_deadlock(error: BaseException) -> bool:
 def translate(error: BaseException, url: str) -> exceptions.PlacementError | None:
     """The domain error for a driver's `error`, or None when it is nothing that we know."""
     if isinstance(error, oslo_exception.DBInvalidUnicodeParameter):
-        return exceptions.InvalidArgument(reason="text that is not valid Unicode")
+        return exceptions.UnstorableValue(value=_refused(error), reason="it is not valid Unicode")
     if not isinstance(error, (oslo_exception.DBError, sa.exc.SQLAlchemyError)):
         return None
-    reason = _first_line(error)
+    reason = first_line(error)
     if is_deadlock(error):
         return exceptions.Deadlock(reason=reason)
     if isinstance(error, sa.exc.TimeoutError):
@@ -67,7 +79,7 @@ def translate(error: BaseException, url: str) -> exceptions.PlacementError | Non
         )
         or any(text in reason for text in _BAD_PARAMETER)
     ):
-        return exceptions.InvalidArgument(reason=f"the database refuses a value: {reason}")
+        return exceptions.UnstorableValue(value=_refused(error), reason=reason)
     if isinstance(error.__cause__, sa.exc.OperationalError) or isinstance(
         error, sa.exc.OperationalError
     ):
@@ -75,7 +87,23 @@ def translate(error: BaseException, url: str) -> exceptions.PlacementError | Non
     return None
 
 
-def _first_line(error: BaseException) -> str:
+def first_line(error: BaseException) -> str:
     """The server's own words: SQLAlchemy appends the statement and links on further lines."""
     original = getattr(error, "orig", None) or getattr(error, "inner_exception", None) or error
     return str(original).strip().splitlines()[0] if str(original).strip() else type(error).__name__
+
+
+def _refused(error: BaseException) -> str:
+    """The text that a statement failed for, in quotes, as far as it can be told by its looks."""
+    wrapped: list[Any] = [error]
+    for one in wrapped:
+        params = getattr(one, "params", None) or [getattr(one, "object", None)]
+        sets = params if isinstance(params, list) else [params]
+        for values in sets:
+            listed = values.values() if isinstance(values, dict) else [values]
+            for value in listed:
+                if isinstance(value, str) and _ODD.search(value):
+                    return ascii(value[:100])
+        inner = getattr(one, "inner_exception", None), one.__cause__, one.__context__
+        wrapped += [error for error in inner if error is not None and error not in wrapped]
+    return "a value"

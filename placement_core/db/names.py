@@ -16,6 +16,7 @@ from sqlalchemy.engine import Connection
 
 from placement_core import exceptions
 from placement_core.db import tables as t
+from placement_core.db.batches import chunks
 from placement_core.db.upsert import ensure_ids
 
 FIRST_CUSTOM_CLASS_ID = 10000
@@ -104,10 +105,9 @@ class Names:
         """:raises TraitNotFound: naming every trait that does not exist."""
         wanted = set(names)
         found = {n: self._shared.trait_ids[n] for n in wanted if n in self._shared.trait_ids}
-        missing = sorted(wanted - found.keys())
-        if missing:
+        for some in chunks(sorted(wanted - found.keys())):
             rows = self._connection.execute(
-                sa.select(t.traits.c.id, t.traits.c.name).where(t.traits.c.name.in_(missing))
+                sa.select(t.traits.c.id, t.traits.c.name).where(t.traits.c.name.in_(some))
             )
             for number, name in rows:
                 found[name] = number

@@ -71,6 +71,9 @@ def ensure_ids(
     if missing:
         insert_missing(connection, table, column, missing)
         found |= find_ids(connection, table, column, missing)
-    # Where the database ignores case, the row that was in the way is the one.
-    folded = {name.casefold(): number for name, number in found.items()}
-    return {v: found[v] if v in found else folded[v.casefold()] for v in values}
+    for value in missing - found.keys():
+        # MySQL's collations hold names for the same that differ in case, accents or blanks at the
+        # end. The row that was in the way is the one.
+        same = sa.select(table.c.id).where(table.c[column] == value)
+        found[value] = connection.execute(same).scalars().one()
+    return {value: found[value] for value in values}

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import contextlib
 from typing import Final
 from uuid import UUID
+
+from oslo_utils import uuidutils
 
 from placement_core import exceptions
 from placement_core.objects import base, fields
@@ -35,9 +36,9 @@ def normalised_uuid(value: object, what: str) -> str:
     :param what: what the uuid is of, for the error.
     :raises exceptions.InvalidUUID: it is none.
     """
-    if isinstance(value, str):
-        with contextlib.suppress(ValueError):
-            return str(UUID(value))
+    # UUID by itself takes signs, underscores and the digits of other scripts too.
+    if isinstance(value, str) and uuidutils.is_uuid_like(value):
+        return str(UUID(value))
     raise exceptions.InvalidUUID(what=what, value=value)
 
 

@@ -106,6 +106,7 @@ class AllocationWrite:
         self.claims = claims
         self.scope = scope
         self.consumers: dict[str, ConsumerRow] = {}
+        self._lookalikes: list[str] = []
         self.own: list[OwnRow] = []
         self.providers: dict[str, _rows.ProviderRow] = {}
         self.entries: list[Entry] = []
@@ -141,7 +142,11 @@ class AllocationWrite:
                 .order_by(_consumers.uuid)
                 .with_for_update(key_share=True)
             )
-            self.consumers.update((row.uuid, ConsumerRow._make(row)) for row in rows)
+            for row in map(ConsumerRow._make, rows):
+                if row.uuid in self.claims:
+                    self.consumers[row.uuid] = row
+                else:
+                    self._lookalikes.append(row.uuid)
 
     def _read_own(self) -> None:
         providers = t.resource_providers.c
@@ -163,7 +168,11 @@ class AllocationWrite:
                 )
                 .where(_allocations.consumer_id.in_(some))
             ).all()
-            self.own.extend(row for row in map(OwnRow._make, rows) if self._in_scope(row))
+            self.own.extend(
+                row
+                for row in map(OwnRow._make, rows)
+                if row.consumer in self.claims and self._in_scope(row)
+            )
 
     def _in_scope(self, row: OwnRow) -> bool:
         if self.scope is None:
@@ -293,6 +302,7 @@ class AllocationWrite:
                 changed.append({**row._asdict(), **owner, "of_consumer": row.id})
             if uuid in involved:
                 bumped.append(row.id)
+        self._check_spelling(str(row["uuid"]) for row in added)
         try:
             if added:
                 self.context.connection.execute(sa.insert(t.consumers), added)
@@ -313,6 +323,20 @@ class AllocationWrite:
                 .where(_consumers.id.in_(some))
                 .values(generation=_consumers.generation + 1)
             )
+
+    def _check_spelling(self, added: Iterable[str]) -> None:
+        """Uuids are compared exactly, but MySQL ignores case and blanks at the end in its keys.
+
+        :raises InvalidArgument: a consumer cannot be added beside one that is there.
+        """
+        taken = {uuid.casefold().rstrip(): uuid for uuid in self._lookalikes}
+        for uuid in added:
+            other = taken.get(uuid.casefold().rstrip())
+            if other is not None:
+                raise exceptions.InvalidArgument(
+                    reason=f"this database cannot tell consumer {uuid!r} from {other!r}, which "
+                    "exists"
+                )
 
     def _owners(self) -> dict[str, dict[str, int | None]]:
         """The columns of `consumers` that say whose a consumer is, where its claim sets them."""

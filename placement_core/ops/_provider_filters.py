@@ -5,18 +5,26 @@ Each filter speaks of a single provider: what its tree or a sharing provider has
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence, Sized
 from dataclasses import dataclass
+from typing import Any
 
 import sqlalchemy as sa
 
 from placement_core import exceptions
 from placement_core.context import Context
 from placement_core.db import tables as t
+from placement_core.db.batches import MOST_PARAMETERS
 from placement_core.objects.inventory import MAX_INT
+from placement_core.ops import _rows
 from placement_core.ops._arguments import expect_mapping, listed
 
 Condition = sa.ColumnElement[bool]
+Some = Callable[[sa.Select[Any]], Condition]  # "there are rows"
+
+# Planners turn each EXISTS into a join and try the orders of them all: of ten, MariaDB takes more
+# than ten seconds to decide.
+MOST_JOINED = 4
 
 _own = t.resource_providers.c
 
@@ -39,19 +47,21 @@ def conditions(context: Context, filters: Filters) -> list[Condition] | None:
     """
     found: list[Condition] = []
     if filters.in_tree is not None:
-        root_id = context.connection.execute(
-            sa.select(_own.root_provider_id).where(_own.uuid == filters.in_tree)
-        ).scalar()
-        if root_id is None:
+        member = _rows.find_providers(context, [filters.in_tree]).get(filters.in_tree)
+        if member is None:
             return None
-        found.append(_own.root_provider_id == root_id)
+        found.append(_own.root_provider_id == member.root_id)
     decisive: list[list[Condition]] = []
+    asked = filters.required, filters.member_of, filters.resources
+    # What has no length is refused by its own step.
+    number = sum(len(items) for items in asked if isinstance(items, Sized))
+    some = _exist if number <= MOST_JOINED else _counted
     steps: Sequence[tuple[Callable[[], list[Condition]], bool]] = (
-        (lambda: _required(context, filters.required), True),
-        (lambda: _forbidden(context, filters.forbidden), False),
-        (lambda: _member_of(filters.member_of), True),
-        (lambda: _not_member_of(filters.not_member_of), False),
-        (lambda: _resources(context, filters.resources), False),
+        (lambda: _required(context, filters.required, some), True),
+        (lambda: _forbidden(context, filters.forbidden, some), False),
+        (lambda: _member_of(filters.member_of, some), True),
+        (lambda: _not_member_of(filters.not_member_of, some), False),
+        (lambda: _resources(context, filters.resources, some), False),
     )
     for make, is_decisive in steps:
         try:
@@ -76,29 +86,44 @@ def _alternatives(item: str | Sequence[str]) -> Sequence[str]:
     return [item] if isinstance(item, str) else listed(item)
 
 
-def _has_trait(ids: Sequence[int]) -> Condition:
+def _exist(query: sa.Select[Any]) -> Condition:
+    return sa.exists(query)
+
+
+def _counted(query: sa.Select[Any]) -> Condition:
+    """The same, looked up for each provider: no planner makes a join of it."""
+    return query.with_only_columns(sa.func.count()).scalar_subquery() > 0
+
+
+def _has_trait(ids: Sequence[int], some: Some) -> Condition:
     links = t.resource_provider_traits.c
-    return sa.exists(
+    return some(
         sa.select(links.trait_id).where(
             links.resource_provider_id == _own.id, links.trait_id.in_(ids)
         )
     )
 
 
-def _required(context: Context, items: Sequence[str | Sequence[str]]) -> list[Condition]:
+def _required(
+    context: Context, items: Sequence[str | Sequence[str]], some: Some
+) -> list[Condition]:
     groups = [_alternatives(item) for item in listed(items)]
     ids = context.names.trait_ids(name for group in groups for name in group)
-    return [_has_trait([ids[name] for name in group]) for group in groups]
+    return [_has_trait([ids[name] for name in group], some) for group in groups]
 
 
-def _forbidden(context: Context, names: Sequence[str]) -> list[Condition]:
+def _forbidden(context: Context, names: Sequence[str], some: Some) -> list[Condition]:
     ids = context.names.trait_ids(listed(names))
-    return [~_has_trait(sorted(ids.values()))] if ids else []
+    return [~_has_trait(sorted(ids.values()), some)] if ids else []
 
 
-def _in_aggregate(uuids: Sequence[str]) -> Condition:
+def _in_aggregate(uuids: Sequence[str], some: Some) -> Condition:
+    if len(uuids) > MOST_PARAMETERS:
+        raise exceptions.InvalidArgument(
+            reason=f"{len(uuids)} aggregates in one filter are more than {MOST_PARAMETERS}"
+        )
     links, aggregates = t.resource_provider_aggregates.c, t.placement_aggregates.c
-    return sa.exists(
+    return some(
         sa.select(links.aggregate_id)
         .join_from(
             t.resource_provider_aggregates,
@@ -109,15 +134,15 @@ def _in_aggregate(uuids: Sequence[str]) -> Condition:
     )
 
 
-def _member_of(items: Sequence[str | Sequence[str]]) -> list[Condition]:
-    return [_in_aggregate(_alternatives(item)) for item in listed(items)]
+def _member_of(items: Sequence[str | Sequence[str]], some: Some) -> list[Condition]:
+    return [_in_aggregate(_alternatives(item), some) for item in listed(items)]
 
 
-def _not_member_of(uuids: Sequence[str]) -> list[Condition]:
-    return [~_in_aggregate(listed(uuids))] if uuids else []
+def _not_member_of(uuids: Sequence[str], some: Some) -> list[Condition]:
+    return [~_in_aggregate(listed(uuids), some)] if uuids else []
 
 
-def _resources(context: Context, amounts: Mapping[str, int]) -> list[Condition]:
+def _resources(context: Context, amounts: Mapping[str, int], some: Some) -> list[Condition]:
     expect_mapping("resources", amounts)
     for name, amount in amounts.items():
         if isinstance(amount, bool) or not isinstance(amount, int) or amount < 1:
@@ -128,7 +153,7 @@ def _resources(context: Context, amounts: Mapping[str, int]) -> list[Condition]:
     if any(amount > MAX_INT for amount in amounts.values()):
         return [sa.false()]  # no `max_unit` is as high, and no driver takes any number
     ratio = _ratio(context)
-    return [_has_room(ids[name], amounts[name], ratio) for name in amounts]
+    return [_has_room(ids[name], amounts[name], ratio, some) for name in amounts]
 
 
 def _ratio(context: Context) -> sa.ColumnElement[float]:
@@ -143,7 +168,7 @@ def _ratio(context: Context) -> sa.ColumnElement[float]:
     return sa.type_coerce(sa.cast(column, sa.CHAR), sa.Float)
 
 
-def _has_room(class_id: int, amount: int, ratio: sa.ColumnElement[float]) -> Condition:
+def _has_room(class_id: int, amount: int, ratio: sa.ColumnElement[float], some: Some) -> Condition:
     inventory, used = t.inventories.c, t.allocations.c
     in_use = (
         sa.select(sa.func.coalesce(sa.func.sum(used.used), 0))
@@ -153,7 +178,7 @@ def _has_room(class_id: int, amount: int, ratio: sa.ColumnElement[float]) -> Con
         )
         .scalar_subquery()
     )
-    return sa.exists(
+    return some(
         sa.select(inventory.id).where(
             inventory.resource_provider_id == _own.id,
             inventory.resource_class_id == class_id,

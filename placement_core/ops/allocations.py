@@ -53,7 +53,9 @@ def for_consumer(context: Context, consumer: str) -> Sequence[Allocation]:
 
     Rows without a consumer record (data from before Rocky) are invisible, as they are in the API.
     """
-    return _read(context, t.allocations.c.consumer_id == consumer)
+    found = _read(context, t.allocations.c.consumer_id == consumer)
+    # Uuids are compared exactly, whatever the database's collation.
+    return [row for row in found if row.consumer_uuid == consumer]
 
 
 @reads
@@ -155,7 +157,10 @@ def delete(context: Context, consumer: str) -> None:
     :raises AllocationsNotFound: it has nothing, or doesn't exist.
     """
     expect_uuid("consumer", consumer)
-    write = AllocationWrite(context, {consumer: Claim()})
+    try:
+        write = AllocationWrite(context, {consumer: Claim()})
+    except exceptions.InvalidUUID as error:
+        raise exceptions.AllocationsNotFound(consumer=consumer) from error
     write.lock()
     if consumer not in write.consumers or not write.own:
         raise exceptions.AllocationsNotFound(consumer=consumer)

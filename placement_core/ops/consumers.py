@@ -18,7 +18,7 @@ from placement_core.db.upsert import insert_or_ignore
 from placement_core.objects import Consumer, ConsumerType, Project, User
 from placement_core.ops import _named_rows
 
-VERBS = ("get", "list", "create_missing")
+VERBS = ("get", "list", "count_missing", "create_missing")
 
 UNKNOWN_TYPE = "unknown"  # what consumers without a type are shown as, and asked for by
 
@@ -43,7 +43,8 @@ _SELECT = sa.select(
 def get(context: Context, uuid: str) -> Consumer:
     """:raises ConsumerNotFound: none with this uuid has allocations."""
     for consumer in _from_rows(context.connection.execute(_SELECT.where(_consumers.uuid == uuid))):
-        return consumer
+        if consumer.uuid == uuid:
+            return consumer
     raise exceptions.ConsumerNotFound(consumer=uuid)
 
 
@@ -68,6 +69,13 @@ def list(
     return _from_rows(context.connection.execute(query))
 
 
+@reads
+def count_missing(context: Context) -> int:
+    """How many consumers `create_missing` has still to add."""
+    query = sa.select(sa.func.count()).select_from(_missing().subquery())
+    return context.connection.execute(query).scalar_one()
+
+
 @writes
 def create_missing(context: Context, *, max_count: int = 50) -> tuple[int, int]:
     """Add the consumers that allocations from before the Rocky release lack.
@@ -88,21 +96,25 @@ def create_missing(context: Context, *, max_count: int = 50) -> tuple[int, int]:
         "project_id": context.names.owner_ids("projects", [project])[project],
         "user_id": context.names.owner_ids("users", [user])[user],
     }
-    holder = t.allocations.c.consumer_id
-    uuids = context.connection.scalars(
-        sa.select(holder)
-        .outerjoin_from(t.allocations, t.consumers, holder == _consumers.uuid)
-        .where(_consumers.id.is_(None))
-        .distinct()
-        .order_by(holder)
-        .limit(max_count)
-    ).all()
+    query = _missing().order_by(t.allocations.c.consumer_id).limit(max_count)
+    uuids = context.connection.scalars(query).all()
     if uuids:
         context.connection.execute(
             insert_or_ignore(context.connection, t.consumers, "uuid"),
             [{"uuid": uuid, "generation": 0, **owner} for uuid in uuids],
         )
     return len(uuids), len(uuids)
+
+
+def _missing() -> sa.Select[tuple[str]]:
+    """The uuids of consumers that have allocations, but no row."""
+    holder = t.allocations.c.consumer_id
+    return (
+        sa.select(holder)
+        .outerjoin_from(t.allocations, t.consumers, holder == _consumers.uuid)
+        .where(_consumers.id.is_(None))
+        .distinct()
+    )
 
 
 def _from_rows(rows: Any) -> Sequence[Consumer]:

@@ -21,7 +21,16 @@ from placement_core.objects.resource_provider import check_name, normalised_uuid
 from placement_core.ops import _provider_filters, _provider_write, _rows, provider_trees
 from placement_core.ops._provider_filters import Filters
 
-VERBS = ("get", "list", "create", "update", "delete", "tree", "set_missing_roots")
+VERBS = (
+    "get",
+    "list",
+    "create",
+    "update",
+    "delete",
+    "tree",
+    "count_missing_roots",
+    "set_missing_roots",
+)
 
 UNCHANGED: Final[Any] = object()  # default of arguments for which None has a meaning
 
@@ -117,7 +126,9 @@ def list(
         conditions.append(_own.c.name == name)
     if uuid:
         conditions.append(_own.c.uuid == uuid)
-    return _select(context, *conditions)
+    found = _select(context, *conditions)
+    # Uuids are compared exactly, whatever the database's collation.
+    return [provider for provider in found if provider.uuid == uuid] if uuid else found
 
 
 @reads
@@ -208,6 +219,13 @@ def delete(context: Context, uuid: str) -> None:
     if uuid not in found:
         raise exceptions.ResourceProviderNotFound(uuid=uuid)
     _provider_write.remove(context, [found[uuid]])
+
+
+@reads
+def count_missing_roots(context: Context) -> int:
+    """How many providers `set_missing_roots` has still to do."""
+    query = sa.select(sa.func.count(_own.c.id)).where(_own.c.root_provider_id.is_(None))
+    return context.connection.execute(query).scalar_one()
 
 
 @writes

@@ -534,3 +534,42 @@ def test_a_relative_path_is_remembered_as_what_it_was(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     with placement_core.connect("sqlite:///here.sqlite", create=True) as placement:
         assert str(tmp_path) in placement.context.url
+
+
+# --- does it answer ------------------------------------------------------------------------------
+
+
+def test_a_database_that_answers(placement):
+    assert placement.ping() is None
+    with placement.transaction():
+        placement.ping()
+
+
+def test_a_database_whose_tables_are_gone_does_not_answer(placement):
+    def rename(old, new):
+        with placement.context.engine.begin() as connection:
+            connection.execute(sa.text(f"ALTER TABLE {old} RENAME TO {new}"))
+
+    rename("resource_classes", "hidden")
+    try:
+        with pytest.raises(exceptions.DatabaseUnavailable, match="resource_classes"):
+            placement.ping()
+    finally:
+        # Other tests are given this database again.
+        rename("hidden", "resource_classes")
+    placement.ping()
+
+
+def test_a_server_that_is_gone_does_not_answer(sqlite_placement, monkeypatch):
+    def connect(*args, **kwargs):
+        raise oslo_exception.DBConnectionError(OSError("Connection refused"))
+
+    monkeypatch.setattr(sqlite_placement.context.engine.pool, "connect", connect)
+    with pytest.raises(exceptions.DatabaseUnavailable, match="Connection refused"):
+        sqlite_placement.ping()
+
+
+def test_a_closed_placement_does_not_answer(sqlite_placement):
+    sqlite_placement.close()
+    with pytest.raises(exceptions.DatabaseUnavailable, match="closed"):
+        sqlite_placement.ping()

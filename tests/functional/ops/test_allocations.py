@@ -510,3 +510,27 @@ def test_many_claims_take_no_more_statements_than_one(placement):
     placement.allocations.replace(claims)
     assert len([s for s in statements if not s.startswith("BEGIN")]) <= 8
     assert all(in_use(placement, provider.uuid)["VCPU"] >= 5 for provider in providers)
+
+
+def test_consumers_are_told_apart_by_every_letter(placement):
+    """Where the database cannot do that (MySQL), the second one is refused and never taken for
+    the first."""
+    host = placement.resource_providers.create(name="cn")
+    placement.inventories.replace(host.uuid, {"VCPU": {"total": 4}})
+    lower, upper = "c0ffee00-0000-4000-8000-000000000001", "C0FFEE00-0000-4000-8000-000000000001"
+    placement.allocations.update(lower, {host.uuid: {"VCPU": 1}})
+    assert placement.allocations.for_consumer(upper) == []
+    with pytest.raises(exceptions.ConsumerNotFound):
+        placement.consumers.get(upper)
+    for other in (upper, f"{lower} ", f"{{{lower}}}"):
+        with pytest.raises(exceptions.AllocationsNotFound):
+            placement.allocations.delete(other)
+    placement.allocations.clear(upper)
+    if placement.context.engine.dialect.name == "mysql":
+        with pytest.raises(exceptions.InvalidArgument, match="cannot tell consumer 'C0FFEE"):
+            placement.allocations.update(upper, {host.uuid: {"VCPU": 2}})
+    else:
+        placement.allocations.update(upper, {host.uuid: {"VCPU": 2}})
+        placement.allocations.clear(upper)
+    assert placement.usages.for_provider(host.uuid) == {"VCPU": 1}
+    assert placement.consumers.get(lower).generation == 1

@@ -6,6 +6,7 @@ from uuid import uuid4
 
 import pytest
 
+import placement_core
 from placement_core import exceptions
 
 
@@ -68,3 +69,21 @@ def test_what_cannot_name_a_class_names_none(sqlite_placement, host, name):
         with pytest.raises(exceptions.InventoryNotFound):
             inventories.delete(host.uuid, name)
     assert sqlite_placement.resource_providers.get(host.uuid).generation == 1
+
+
+@pytest.mark.parametrize("placement_url", ["mysql"], indirect=True)
+def test_text_that_mysql_has_no_characters_for_is_a_bad_argument(placement_url):
+    """What it calls `utf8`, which is what a URL without a charset gets, ends before the emoji."""
+    url = placement_url.replace("charset=utf8mb4", "charset=utf8")
+    assert url != placement_url
+    with placement_core.connect(url) as placement:
+        with pytest.raises(
+            exceptions.InvalidArgument, match=r"the database refuses '.*\\U0001f600'"
+        ):
+            placement.resource_providers.create(name="cn \N{GRINNING FACE}")
+        with pytest.raises(
+            exceptions.InvalidArgument, match=r"the database refuses '.*\\U0001f600'"
+        ):
+            placement.resource_providers.get(name="\N{GRINNING FACE}")
+        made = placement.resource_providers.create(name="cn \N{SNOWMAN}")
+        assert placement.resource_providers.get(name="cn \N{SNOWMAN}") == made

@@ -162,3 +162,19 @@ def test_the_configuration_names_their_owner(
 def test_a_negative_count_is_refused(sqlite_placement: placement_core.Placement) -> None:
     with pytest.raises(exceptions.InvalidArgument, match="-1"):
         sqlite_placement.consumers.create_missing(max_count=-1)
+
+
+def test_missing_consumers_are_counted(
+    placement: placement_core.Placement, provider: str, owners: None
+) -> None:
+    assert placement.consumers.count_missing() == 0
+    # Several rows of one consumer are still one consumer.
+    placement.inventories.create(provider, "DISK_GB", {"total": 10})
+    placement.allocations.update(VOLUME, {provider: {"VCPU": 1, "DISK_GB": 2}})
+    lose_consumers(placement, VOLUME, MIGRATION)
+    with placement.transaction(read_only=True):
+        assert placement.consumers.count_missing() == 2
+    placement.consumers.create_missing(max_count=1)
+    assert placement.consumers.count_missing() == 1
+    placement.consumers.create_missing()
+    assert placement.consumers.count_missing() == 0

@@ -288,3 +288,27 @@ def test_names_behind_filters_that_somebody_passes_are_looked_up(placement):
     # An unknown forbidden trait comes before the aggregates.
     with pytest.raises(exceptions.TraitNotFound):
         placement.resource_providers.list(forbidden=[UNKNOWN_TRAIT], member_of=[EMPTY])
+
+
+def test_many_filters_find_what_few_find(placement):
+    """However the conditions are put to the database."""
+    found, other = (placement.resource_providers.create(name=name) for name in ("one", "two"))
+    aggregates = [f"a99e9a7e-0000-4000-8000-{number:012}" for number in range(6)]
+    traits = ["HW_CPU_X86_AVX", "HW_CPU_X86_SSE", "HW_CPU_X86_MMX", "STORAGE_DISK_SSD"]
+    for provider, share in ((found, 6), (other, 5)):
+        placement.aggregates.replace(provider.uuid, aggregates[:share])
+        placement.traits.replace(provider.uuid, traits)
+        placement.inventories.replace(provider.uuid, {"VCPU": {"total": share}})
+    many = {
+        "required": [*traits, traits],
+        "forbidden": ["HW_CPU_X86_VMX"],
+        "member_of": [*aggregates[:5], aggregates],
+        "not_member_of": ["a99e9a7e-0000-4000-8000-00000000000f"],
+    }
+    listed = placement.resource_providers.list
+    assert {one.name for one in listed(**many)} == {"one", "two"}
+    assert [one.name for one in listed(**many, resources={"VCPU": 6})] == ["one"]
+    assert listed(**{**many, "not_member_of": [aggregates[0]]}) == []
+    few = {"member_of": [aggregates[5]], "resources": {"VCPU": 6}, "forbidden": ["HW_CPU_X86_VMX"]}
+    assert [one.name for one in listed(**few)] == ["one"]
+    assert listed(**{**few, "forbidden": [traits[0]]}) == []

@@ -446,3 +446,26 @@ def test_a_child_that_lacked_its_root_becomes_a_root_of_its_own(placement):
         placement.resource_providers.update(made[name], parent=None)
         placement.resource_providers.update(made[name], parent=made[above])
     assert shape(placement) == {"a": (None, "a"), "b": ("a", "a"), "c": ("b", "a")}
+
+
+def test_missing_roots_are_counted(placement):
+    made = make_tree(placement, "a", "a/b", "seen")
+    assert placement.resource_providers.count_missing_roots() == 0
+    forget_roots(placement, made["a"], made["b"])
+    with placement.transaction(read_only=True):
+        assert placement.resource_providers.count_missing_roots() == 2
+    placement.resource_providers.set_missing_roots(max_count=1)
+    assert placement.resource_providers.count_missing_roots() == 1
+    placement.resource_providers.set_missing_roots()
+    assert placement.resource_providers.count_missing_roots() == 0
+
+
+def test_uuids_are_compared_by_every_letter(placement):
+    provider = placement.resource_providers.create(
+        name="cn", uuid="c0ffee00-0000-4000-8000-000000000001"
+    )
+    other = provider.uuid.upper()
+    assert placement.resource_providers.list(uuid=other) == []
+    assert placement.resource_providers.list(in_tree=other) == []
+    assert placement.resource_providers.list(uuid=provider.uuid) == [provider]
+    assert placement.resource_providers.list(in_tree=provider.uuid) == [provider]
