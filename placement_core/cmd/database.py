@@ -10,6 +10,7 @@ from oslo_config import cfg
 import placement_core
 from placement_core import conf as placement_conf
 from placement_core import exceptions
+from placement_core.context import Context
 from placement_core.db import engine
 
 _OPTION = "database_here"
@@ -49,15 +50,23 @@ def require(conf: cfg.ConfigOpts, *, exists: bool = True) -> None:
             reason="no database is named: set [placement_database]connection in placement.conf, "
             "or give --database URL"
         )
-    url = engine.parse_url(connection)
-    if exists and engine.missing_file(url):
-        raise exceptions.DatabaseUnavailable(
-            url=engine.display(url),
-            reason="there is no such file ('placement-manage db sync' makes one)",
-        )
+    if exists:
+        engine.require_file(engine.parse_url(connection))
 
 
-def connect(conf: cfg.ConfigOpts, *, read_only: bool = False) -> placement_core.Placement:
-    """:raises PlacementError: as `placement_core.connect`."""
+def connect(
+    conf: cfg.ConfigOpts, *, read_only: bool = False, any_revision: bool = False
+) -> placement_core.Placement:
+    """Open the database of a command.
+
+    :param any_revision: open one of an older release, too. Only ops that were made for that may
+        be used on it.
+    :raises PlacementError: as `placement_core.connect`.
+    """
     require(conf)
-    return placement_core.connect(conf, read_only=read_only)
+    try:
+        return placement_core.connect(conf, read_only=read_only)
+    except exceptions.DatabaseNotMigrated as error:
+        if not any_revision or error.found is None:
+            raise
+    return placement_core.Placement(Context(conf, engine.create_engine(conf), read_only=read_only))

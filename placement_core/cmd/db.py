@@ -13,10 +13,8 @@ from typing import Any
 from oslo_config import cfg
 from oslo_log import log
 
-from placement_core import exceptions
 from placement_core.cmd import database, output
 from placement_core.context import Context
-from placement_core.db import engine as db_engine
 from placement_core.db import migration
 from placement_core.ops import consumers, resource_providers
 
@@ -95,7 +93,8 @@ def online_data_migrations(conf: cfg.ConfigOpts, arguments: Any) -> int:
         if most is None:
             print("Must supply a positive value for max_count")
             return 127
-    context = _open(conf)
+    # Two schema migrations refuse to run before these are done.
+    context = database.connect(conf, any_revision=True).context
     try:
         if most is None:
             print(f"Running batches of {BATCH} until complete")
@@ -172,17 +171,3 @@ def _positive(text: str) -> int | None:
     except ValueError:
         return None
     return number if number > 0 else None
-
-
-def _open(conf: cfg.ConfigOpts) -> Context:
-    """A context for a database of this release, or of an older one whose rows need healing.
-
-    Two schema migrations refuse to run before the online ones are done, so these have to work at
-    the revision before.
-    """
-    try:
-        return database.connect(conf).context
-    except exceptions.DatabaseNotMigrated as error:
-        if error.found is None:
-            raise
-    return Context(conf, db_engine.create_engine(conf))
