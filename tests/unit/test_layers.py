@@ -1,9 +1,14 @@
-"""The library knows nothing of HTTP: neither when it is imported nor when it is at work."""
+"""Who knows what: HTTP stays at its door, and microversions in their module."""
 
 from __future__ import annotations
 
+import ast
+import pathlib
+import re
 import subprocess
 import sys
+
+import placement_core
 
 HTTP_LIBRARIES = {
     "aiohttp",
@@ -66,3 +71,51 @@ with placement_core.connect("sqlite://", create=True) as placement:
 """
     )
     assert "placement_core" in modules_after(program)
+
+
+def numbers_of_versions(path: pathlib.Path) -> list[str]:
+    """Places where a program (not a text about it) writes a microversion."""
+    tree = ast.parse(path.read_text())
+    texts = {
+        id(node.value)
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)
+    }
+    found = []
+    for node in ast.walk(tree):
+        is_version = False
+        if isinstance(node, ast.Constant) and id(node) not in texts:
+            value = node.value
+            is_version = isinstance(value, float | str) and bool(
+                re.fullmatch(r"1\.[1-9]\d?", str(value))
+            )
+        elif isinstance(node, ast.Tuple) and len(node.elts) == 2:
+            pair = [item.value for item in node.elts if isinstance(item, ast.Constant)]
+            is_version = len(pair) == 2 and pair[0] == 1 and pair[1] in range(1, 100)
+        if is_version:
+            found.append(f"{path.name}:{node.lineno}")
+    return found
+
+
+def test_microversions_are_written_in_one_module():
+    root = pathlib.Path(placement_core.__file__).parents[1]
+    paths = [
+        path
+        for package in ("placement_core", "placement_api")
+        for path in (root / package).rglob("*.py")
+        if path.name != "microversion.py"
+    ]
+    assert len(paths) > 100
+    assert [place for path in paths for place in numbers_of_versions(path)] == []
+
+
+def test_handlers_fit_on_a_screen():
+    root = pathlib.Path(placement_core.__file__).parents[1] / "placement_api" / "handlers"
+    functions = [
+        node
+        for path in root.glob("*.py")
+        for node in ast.walk(ast.parse(path.read_text()))
+        if isinstance(node, ast.FunctionDef)
+    ]
+    assert len(functions) > 40
+    assert [f.name for f in functions if f.end_lineno - f.lineno >= 40] == []

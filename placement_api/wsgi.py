@@ -1,0 +1,14 @@
+"""The entry point of WSGI servers: `placement_api.wsgi:application`.
+
+The application is made when this module is imported, from `placement.conf` as it is found in the
+usual places or in the directory `OS_PLACEMENT_CONFIG_DIR`, and from `OS_<GROUP>__<OPTION>`
+variables. The command line is the server's, and not looked at.
+"""
+
+from __future__ import annotations
+
+from placement_api.deploy import WebApplication, init_application
+
+__all__ = ["application"]
+
+application: WebApplication = init_application()
