@@ -192,7 +192,10 @@ class Context:
                 # The server has rolled everything back, the savepoint with it. Whoever catches
                 # this must not be able to commit what follows as if it were the whole.
                 transaction.rolled_back = error
-            elif not isinstance(error, exceptions.DatabaseUnavailable):
+            elif not isinstance(error, exceptions.DatabaseUnavailable) and (
+                # A statement that ctrl-C has cut short takes the whole connection with it.
+                not transaction.connection.invalidated
+            ):
                 savepoint.rollback()
             raise
 
@@ -201,6 +204,9 @@ class Context:
         try:
             yield
         except Exception as error:
+            interruption = _interruption(error)
+            if interruption is not None:
+                raise interruption from None
             known = errors.translate(error, self.url)
             if known is None:
                 raise
@@ -232,6 +238,18 @@ class Context:
                 LOG.debug("%s: attempt %d has to be repeated: %s", name, attempt, error)
                 time.sleep(random.uniform(0, 0.01 * 2 ** min(attempt, 6)))
         raise AssertionError("unreachable")
+
+
+def _interruption(error: BaseException) -> BaseException | None:
+    """The ctrl-C that `error` came after, if any.
+
+    A statement that it cuts short takes the connection with it, and undoing what was done there
+    then fails too (on SQLite oslo.db always does), with an error that hides what has happened.
+    """
+    earlier = error.__context__
+    while earlier is not None and isinstance(earlier, Exception):
+        earlier = earlier.__context__
+    return earlier
 
 
 def reads(op: Callable[Concatenate[Context, P], R]) -> Callable[Concatenate[Context, P], R]:

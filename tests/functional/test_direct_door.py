@@ -364,6 +364,26 @@ def test_a_real_deadlock_is_resolved(placement):
     assert len(totals) == 1, "transactions do not mix"
 
 
+def test_control_c_within_a_statement_is_heard_and_nothing_stays(placement, monkeypatch):
+    dialect = placement.context.engine.dialect
+    execute = dialect.do_execute
+
+    def interrupted(cursor, statement, *args, **kwargs):
+        if statement.startswith("INSERT INTO resource_providers"):
+            raise KeyboardInterrupt
+        execute(cursor, statement, *args, **kwargs)
+
+    placement.resource_providers.create(name="compute-1")
+    with pytest.raises(KeyboardInterrupt), placement.transaction():
+        placement.resource_providers.update(
+            placement.resource_providers.get(name="compute-1").uuid, name="compute-9"
+        )
+        monkeypatch.setattr(dialect, "do_execute", interrupted)
+        placement.resource_providers.create(name="compute-2")
+    monkeypatch.undo()
+    assert names(placement) == ["compute-1"]
+
+
 @pytest.mark.parametrize("placement_url", ["mysql", "postgresql"], indirect=True)
 def test_a_database_that_goes_away_in_mid_transaction(placement):
     with (
