@@ -1,4 +1,4 @@
-"""The options that the domain reads: `[placement_database]` and `[placement]`.
+"""The options that the domain reads: `[placement_database]`, `[placement]`, `[placement_core]`.
 
 `register(conf)` adds them to any `oslo.config` object; nothing here is global. Options of the HTTP
 door live in `placement_api`.
@@ -16,6 +16,7 @@ NULL_OWNER = "00000000-0000-0000-0000-000000000000"
 
 DATABASE = "placement_database"
 PLACEMENT = "placement"
+CORE = "placement_core"
 
 DATABASE_OPTIONS: Sequence[cfg.Opt] = (
     cfg.StrOpt(
@@ -111,11 +112,32 @@ PLACEMENT_OPTIONS: Sequence[cfg.Opt] = (
     ),
 )
 
+CORE_OPTIONS: Sequence[cfg.Opt] = (
+    cfg.StrOpt(
+        "forest",
+        default="on",
+        choices=(
+            ("on", "All provider trees are kept in memory; what has changed is read again."),
+            ("off", "All provider trees are read for each request for candidates."),
+        ),
+        help="Whether what allocation candidates are found in is kept between requests.",
+    ),
+    cfg.FloatOpt(
+        "foreign_change_interval",
+        default=10,
+        min=0,
+        help="Seconds after which the database is compared with what was read from it, to find "
+        "changes that were made by other implementations of Placement or by hand, which nobody "
+        "notes down. 0 compares at each request for candidates.",
+    ),
+)
+
 
 def register(conf: cfg.ConfigOpts) -> None:
     """Add the domain's options to `conf`; doing it twice does no harm."""
     conf.register_opts(DATABASE_OPTIONS, group=DATABASE)
     conf.register_opts(PLACEMENT_OPTIONS, group=PLACEMENT)
+    conf.register_opts(CORE_OPTIONS, group=CORE)
 
 
 def register_log_options(conf: cfg.ConfigOpts) -> None:

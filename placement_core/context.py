@@ -16,7 +16,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
-from typing import Concatenate, ParamSpec, TypeVar
+from typing import TYPE_CHECKING, Concatenate, ParamSpec, TypeVar
 
 import sqlalchemy as sa
 from oslo_config import cfg
@@ -25,8 +25,11 @@ from sqlalchemy.engine import Connection, Engine
 
 from placement_core import exceptions
 from placement_core.db import engine as db_engine
-from placement_core.db import errors, names
+from placement_core.db import errors, names, tree_changes
 from placement_core.db import tables as t
+
+if TYPE_CHECKING:
+    from placement_core.db.picture import Picture
 
 LOG = log.getLogger(__name__)
 
@@ -75,9 +78,11 @@ class Context:
         self._shared_names = names.SharedNames()
         self._local = threading.local()
         # An SQLite database in memory is one connection for all threads: they take turns.
-        self._turn: AbstractContextManager[object] = (
+        self.turn: AbstractContextManager[object] = (
             threading.RLock() if db_engine.is_in_memory(engine.url) else nullcontext()
         )
+        self._pictures: dict[str, Picture] = {}
+        self._untrimmed = 0  # rows that were added to provider_tree_changes since it was trimmed
         self._write_engine = engine.execution_options(**{db_engine.WRITES: True})
 
     @property
@@ -95,8 +100,31 @@ class Context:
         """Names as this thread's open transaction sees them."""
         return self._current().names
 
+    @property
+    def has_uncommitted_changes(self) -> bool:
+        """Whether this thread's open transaction has changed trees, which nobody else sees yet."""
+        return self._open is not None and bool(self._open.changed_trees)
+
+    @property
+    def picture(self) -> Picture:
+        """What matching knows of the database; loaded when it is first asked.
+
+        :raises ConfigurationError: an option in `[placement_core]` has a bad value.
+        """
+        if not self._pictures:
+            # Imported here: it takes numpy, which most of those who import us have no use for.
+            from placement_core.db.picture import Picture
+
+            # Of several threads one is first. No lock, as one that is held when the process is
+            # forked stays so in the child.
+            self._pictures.setdefault(self.url, Picture(self))
+        return self._pictures[self.url]
+
     def tree_changed(self, *root_ids: int) -> None:
-        """Note that trees change in this transaction; written down as its last statement."""
+        """Note that trees change in this transaction; written down as its last statement.
+
+        `tree_changes.NAMES` among them stands for the names of classes and traits.
+        """
         self._current().changed_trees.update(root_ids)
 
     @property
@@ -151,6 +179,8 @@ class Context:
     def close(self) -> None:
         """Close all connections, for good."""
         self.closed = True
+        for picture in self._pictures.values():
+            picture.close()
         self.engine.dispose()
 
     @contextmanager
@@ -158,7 +188,7 @@ class Context:
         if self.closed:
             raise exceptions.DatabaseUnavailable(url=self.url, reason="it was closed")
         engine = self._write_engine if write else self.engine
-        with self._turn, self._translated():
+        with self.turn, self._translated():
             with engine.connect() as connection, connection.begin():
                 transaction = Transaction(connection, self._shared_names, write=write)
                 self._local.transaction = transaction
@@ -170,6 +200,8 @@ class Context:
                 finally:
                     self._local.transaction = None
             transaction.names.committed()
+        if self._untrimmed >= tree_changes.TRIM_EVERY:
+            self._trim_tree_changes()
 
     @contextmanager
     def _joined(self, write: bool, operation: str) -> Iterator[Transaction]:
@@ -218,6 +250,20 @@ class Context:
                 sa.insert(t.provider_tree_changes),
                 [{"root_provider_id": root} for root in sorted(transaction.changed_trees)],
             )
+            self._untrimmed += len(transaction.changed_trees)
+
+    def _trim_tree_changes(self) -> None:
+        """Delete old rows. What has just been done lasts, whatever becomes of this."""
+        self._untrimmed = 0
+        more = True
+        try:
+            while more:
+                with self.transaction(operation="trim"):
+                    more = tree_changes.trim(self.connection)
+        except Exception as error:
+            # Others trim too, and any of them will do: a deadlock with one of them, or a server
+            # that has just gone, is no failure of what was committed before.
+            LOG.debug("Old rows of provider_tree_changes were not deleted: %s", error)
 
     def retried(
         self, operation: Callable[[], R], *, name: str = "transaction", is_op: bool = False

@@ -110,6 +110,7 @@ class Placement:
     def __init__(self, context: Context) -> None:
         self.context = context
         self.aggregates = BoundNoun(ops.aggregates, context)
+        self.allocation_candidates = BoundNoun(ops.allocation_candidates, context)
         self.allocations = BoundNoun(ops.allocations, context)
         self.consumers = BoundNoun(ops.consumers, context)
         self.consumer_types = BoundNoun(ops.consumer_types, context)

@@ -6,7 +6,8 @@ What is added to oslo.db's settings, and why:
 they
   begin, so that concurrent processes queue up instead of failing with `database is locked`.
 * MySQL: READ COMMITTED, as PostgreSQL has by default. Writers lock the providers they touch and
-  then read; under REPEATABLE READ they would read a snapshot that is older than the lock.
+  then read; under REPEATABLE READ they would read a snapshot that is older than the lock. And
+  texts that the server joins from many rows may be long.
 """
 
 from __future__ import annotations
@@ -31,6 +32,7 @@ from placement_core.db import errors
 logging.getLogger("oslo_db").addHandler(logging.NullHandler())
 
 SQLITE_BUSY_TIMEOUT = 60  # seconds that a writer waits for another one
+MYSQL_LONGEST_TEXT = 2**26  # bytes that GROUP_CONCAT may make; what is longer would be cut off
 WRITES = "placement_writes"  # execution option of a connection that is about to write
 
 _SETTINGS = (
@@ -185,3 +187,4 @@ def _begin_sqlite_write(connection: Connection) -> None:
 def _set_up_mysql(dbapi_connection: Any, record: Any) -> None:
     with dbapi_connection.cursor() as cursor:
         cursor.execute("SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED")
+        cursor.execute(f"SET SESSION group_concat_max_len = {MYSQL_LONGEST_TEXT}")

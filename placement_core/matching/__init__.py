@@ -11,6 +11,7 @@ database, no clock, nothing of the project but its exceptions. Keeping the pictu
 """
 
 from placement_core.matching.candidates import Candidate, Found
+from placement_core.matching.explain import NEAREST, Explanation, explain
 from placement_core.matching.feasible import Part
 from placement_core.matching.forest import Forest, Summary
 from placement_core.matching.request import CandidateRequest, GroupPolicy, RequestGroup
@@ -18,8 +19,10 @@ from placement_core.matching.rows import Rows
 from placement_core.matching.search import search
 
 __all__ = [
+    "NEAREST",
     "Candidate",
     "CandidateRequest",
+    "Explanation",
     "Forest",
     "Found",
     "GroupPolicy",
@@ -27,5 +30,6 @@ __all__ = [
     "RequestGroup",
     "Rows",
     "Summary",
+    "explain",
     "search",
 ]

@@ -15,10 +15,11 @@ from typing import Protocol
 import numpy as np
 
 from placement_core import exceptions
-from placement_core.matching.forest import Bools, Column, Forest, Ints
+from placement_core.matching.forest import MOST_UNITS, Bools, Column, Forest, Ints
 from placement_core.matching.request import CandidateRequest, RequestGroup
 
 _NO_ROWS: Ints = np.zeros(0, np.int32)
+_NO_TREE = -2  # of a provider that doesn't exist
 
 
 @dataclass(frozen=True, eq=False)
@@ -44,7 +45,7 @@ class Nothing(Exception):
 
 
 class Tally(Protocol):
-    """Hears how many providers each constraint leaves."""
+    """Hears which providers each constraint leaves."""
 
     def __call__(self, constraint: str, before: Ints, after: Ints) -> None: ...
 
@@ -53,45 +54,51 @@ def _unheard(constraint: str, before: Ints, after: Ints) -> None:
     """Nobody wants to know."""
 
 
-def parts_of(forest: Forest, group: RequestGroup, tally: Tally = _unheard) -> list[Part]:
+def parts_of(forest: Forest, group: RequestGroup) -> list[Part]:
     """The parts of a group, with the providers that could serve them.
 
     :raises ResourceClassNotFound, TraitNotFound: the group names something that does not exist.
     :raises Nothing: no provider can serve the group, or one of its parts.
     """
+    parts = all_parts_of(forest, group, _unheard)
+    if not all(len(part.rows) or len(part.shared) for part in parts):
+        raise Nothing
+    return parts
+
+
+def all_parts_of(forest: Forest, group: RequestGroup, tally: Tally) -> list[Part]:
+    """The same, with parts that no provider can serve.
+
+    :raises Nothing: only when nobody is to hear why, as soon as it is certain.
+    """
     classes = [(forest.class_id(name), amount) for name, amount in group.resources.items()]
-    filters = _Filters(forest, group)
+    filters = _Filters(forest, group, tally)
     if not group.suffix:
         return [
-            _spread_part(forest, filters, name, wanted, tally)
+            _spread_part(forest, filters, name, wanted)
             for name, wanted in zip(group.resources, classes, strict=True)
         ]
     if classes:
-        rows = _with_inventory(forest, filters, group, classes, tally)
+        rows = _with_inventory(forest, filters, group, classes)
     elif group.required or group.member_of:
         rows = np.flatnonzero(forest.tree >= 0).astype(np.int32)
     else:
         # By a rule of the API such a group needs something positive to be found by.
-        raise Nothing
-    rows = filters.alone(rows, tally)
-    if not len(rows):
-        raise Nothing
+        everywhere = np.flatnonzero(forest.tree >= 0).astype(np.int32)
+        rows = _NO_ROWS
+        tally("no required trait and no aggregate to be found by", everywhere, rows)
+    rows = filters.alone(rows)
     sharing = _among(forest, rows, forest.sharing_rows)
     return [Part(group.suffix, group.resources, tuple(classes), rows, sharing)]
 
 
-def _spread_part(
-    forest: Forest, filters: _Filters, name: str, wanted: tuple[int, int], tally: Tally
-) -> Part:
+def _spread_part(forest: Forest, filters: _Filters, name: str, wanted: tuple[int, int]) -> Part:
     """One class of the group without a suffix."""
-    fitting = _fitting(forest, filters, name, wanted, tally)
-    fitting = filters.without_forbidden_traits(fitting, tally)
-    local = filters.under_root(fitting, tally)
+    fitting = filters.without_forbidden_traits(_fitting(forest, filters, name, wanted))
+    local = filters.under_root(fitting)
     shared = _NO_ROWS
     if filters.tree is None and len(forest.sharing_rows):
         shared = filters.in_aggregates(_among(forest, fitting, forest.sharing_rows))
-    if not len(local) and not len(shared):
-        raise Nothing
     return Part("", {name: wanted[1]}, (wanted,), local, shared)
 
 
@@ -100,34 +107,31 @@ def _with_inventory(
     filters: _Filters,
     group: RequestGroup,
     classes: list[tuple[int, int]],
-    tally: Tally,
 ) -> Ints:
     """The providers that have enough of all classes of a group with a suffix."""
     found: Ints | None = None
+    before: list[str] = []
     for name, wanted in zip(group.resources, classes, strict=True):
-        fitting = _fitting(forest, filters, name, wanted, tally)
+        fitting = _fitting(forest, filters, name, wanted)
         if found is not None:
-            both = _among(forest, found, fitting)
-            tally(f"{name} too", found, both)
+            both = _among(forest, fitting, found)
+            filters.tally(f"also {' and '.join(before)}", fitting, both)
             fitting = both
         found = fitting
+        before.append(name)
     return _NO_ROWS if found is None else found
 
 
-def _fitting(
-    forest: Forest, filters: _Filters, name: str, wanted: tuple[int, int], tally: Tally
-) -> Ints:
+def _fitting(forest: Forest, filters: _Filters, name: str, wanted: tuple[int, int]) -> Ints:
     class_id, amount = wanted
     column = forest.column(class_id)
-    if tally is not _unheard:
-        _tally_fits(column, name, amount, tally)
+    if filters.tally is not _unheard:
+        _tally_fits(column, name, amount, filters.tally)
     rows = column.rows[column.fits(amount)]
     if filters.tree is not None:
         inside = rows[forest.tree[rows] == filters.tree]
-        tally("in_tree", rows, inside)
+        filters.tally("in_tree", rows, inside)
         rows = inside
-    if not len(rows):
-        raise Nothing
     return rows
 
 
@@ -137,7 +141,10 @@ def _tally_fits(column: Column, name: str, amount: int, tally: Tally) -> None:
         f"capacity of {name}": lambda: column.free >= amount,
         f"max_unit of {name}": lambda: column.max_unit >= amount,
         f"min_unit of {name}": lambda: column.min_unit <= amount,
-        f"step_size of {name}": lambda: amount % np.maximum(column.step_size, 1) == 0,
+        # What is larger has gone before, and numpy can't hold it.
+        f"step_size of {name}": lambda: (
+            min(amount, MOST_UNITS) % np.maximum(column.step_size, 1) == 0
+        ),
     }
     passing = np.ones(len(column.rows), np.bool_)
     for constraint, check in checks.items():
@@ -161,14 +168,15 @@ class _Filters:
     :raises TraitNotFound: naming the traits that do not exist.
     """
 
-    def __init__(self, forest: Forest, group: RequestGroup) -> None:
+    def __init__(self, forest: Forest, group: RequestGroup, tally: Tally) -> None:
         self._forest = forest
+        self.tally = tally
         sets = forest.aggregate_sets
         self._in_aggregates = [sets.having(_known(forest, names)) for names in group.member_of]
         if self._in_aggregates:
             allowed = np.logical_and.reduce(self._in_aggregates)
             if not (allowed[forest.aggregate_set] & (forest.tree >= 0)).any():
-                raise Nothing
+                self._certain()
         self._out_of_aggregates = sets.having(_known(forest, group.not_member_of))
         self.required = [
             (", ".join(sorted(names)), forest.trait_sets.having(ids))
@@ -180,15 +188,22 @@ class _Filters:
         if group.in_tree is not None:
             row = forest.row_of(group.in_tree)
             if row is None:
-                raise Nothing
-            # It says nothing about a group without resources.
-            self.tree = int(forest.tree[row]) if group.resources else None
+                self._certain()
+                self.tree = _NO_TREE
+            elif group.resources:
+                # It says nothing about a group without resources.
+                self.tree = int(forest.tree[row])
 
-    def without_forbidden_traits(self, rows: Ints, tally: Tally = _unheard) -> Ints:
+    def _certain(self) -> None:
+        """No provider will do; that is known before the names that follow are looked up."""
+        if self.tally is _unheard:
+            raise Nothing
+
+    def without_forbidden_traits(self, rows: Ints) -> Ints:
         if self._forbidden is None:
             return rows
         left = rows[~self._forbidden[self._forest.trait_set[rows]]]
-        tally("forbidden traits", rows, left)
+        self.tally("forbidden traits", rows, left)
         return left
 
     def in_aggregates(self, rows: Ints, tally: Tally = _unheard) -> Ints:
@@ -203,15 +218,15 @@ class _Filters:
             rows = left
         return rows
 
-    def alone(self, rows: Ints, tally: Tally) -> Ints:
+    def alone(self, rows: Ints) -> Ints:
         """Those that pass all filters by themselves, as a group with a suffix wants it."""
         for names, having in self.required:
             left = rows[having[self._forest.trait_set[rows]]]
-            tally(f"trait {names}", rows, left)
+            self.tally(f"trait {names}", rows, left)
             rows = left
-        return self.in_aggregates(self.without_forbidden_traits(rows, tally), tally)
+        return self.in_aggregates(self.without_forbidden_traits(rows), self.tally)
 
-    def under_root(self, rows: Ints, tally: Tally) -> Ints:
+    def under_root(self, rows: Ints) -> Ints:
         """Those that are in the aggregates themselves, or whose root is in all of them."""
         forest = self._forest
         own = forest.aggregate_set[rows]
@@ -219,11 +234,11 @@ class _Filters:
             roots = forest.aggregate_set[forest.start[forest.tree[rows]]]
             allowed = np.logical_and.reduce(self._in_aggregates)
             passing = allowed[own] | allowed[roots]
-            tally("member_of", rows, rows[passing])
+            self.tally("member_of", rows, rows[passing])
             rows, own = rows[passing], own[passing]
         if self._out_of_aggregates.any():
             left = rows[~self._out_of_aggregates[own]]
-            tally("forbidden aggregates", rows, left)
+            self.tally("forbidden aggregates", rows, left)
             rows = left
         return rows
 

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from placement_core import exceptions
 from placement_core.matching.rows import Rows
-from placement_core.matching.sets import Sets
+from placement_core.matching.sets import EMPTY, Sets
 
 SHARING: Final = "MISC_SHARES_VIA_AGGREGATE"
 MOST_UNITS: Final = 2**31 - 1  # what min_unit, max_unit and step_size can say
@@ -28,6 +28,9 @@ _MOST_CAPACITY: Final = 2**62
 Ints = NDArray[np.int32]
 Longs = NDArray[np.int64]
 Bools = NDArray[np.bool_]
+
+_NO_INTS: Ints = np.zeros(0, np.int32)
+_NO_LONGS: Longs = np.zeros(0, np.int64)
 
 # Versions of trees are told apart in the whole process: pictures of different databases may share
 # a cache of what was made from them.
@@ -40,14 +43,22 @@ class Column:
     NAMES = ("rows", "capacity", "free", "min_unit", "max_unit", "step_size")
     __slots__ = NAMES
 
-    def __init__(self) -> None:
-        self.rows: Ints = np.zeros(0, np.int32)
-        self.capacity: Longs = np.zeros(0, np.int64)
+    def __init__(
+        self,
+        rows: Ints = _NO_INTS,
+        capacity: Longs = _NO_LONGS,
         # What is left of the capacity; negative where it was lowered below what is used.
-        self.free: Longs = np.zeros(0, np.int64)
-        self.min_unit: Ints = np.zeros(0, np.int32)
-        self.max_unit: Ints = np.zeros(0, np.int32)
-        self.step_size: Ints = np.zeros(0, np.int32)
+        free: Longs = _NO_LONGS,
+        min_unit: Ints = _NO_INTS,
+        max_unit: Ints = _NO_INTS,
+        step_size: Ints = _NO_INTS,
+    ) -> None:
+        self.rows = rows
+        self.capacity = capacity
+        self.free = free
+        self.min_unit = min_unit
+        self.max_unit = max_unit
+        self.step_size = step_size
 
     def fits(self, amount: int) -> Bools:
         """Which of the inventories a single request for `amount` fits in."""
@@ -88,10 +99,7 @@ class Column:
 
     def part(self, low: int, high: int) -> Column:
         """Some of the inventories, by their places."""
-        part = Column.__new__(Column)
-        for name in self.NAMES:
-            setattr(part, name, getattr(self, name)[low:high])
-        return part
+        return Column(*(getattr(self, name)[low:high] for name in self.NAMES))
 
 
 class Forest:
@@ -379,41 +387,36 @@ class _Layout:
         return self._by_id[places[here]], here
 
     def _unions(self, sets: Sets, owners: Longs, members: Longs) -> Ints:
+        if not len(owners):
+            return np.full(len(self.start), EMPTY, np.int32)
         trees = np.repeat(np.arange(len(self.start)), self.size)[owners]
-        pairs = np.unique(np.stack((trees, members)), axis=1) if len(trees) else np.zeros((2, 0))
-        trees, members = pairs.astype(np.int64)
+        trees, members = np.unique(np.stack((trees, members)), axis=1)
         return sets.intern(trees, members, len(self.start))
 
     def _columns(self, rows: Rows) -> dict[int, Column]:
         places, here = self._places(rows.inventory_providers)
         classes = rows.inventory_classes[here]
-        used = self._used(rows, places, classes)
-        free_of_reserved = (rows.totals - rows.reserved)[here]
         with np.errstate(over="ignore"):
-            exact = np.trunc(free_of_reserved * rows.allocation_ratios[here])
-        capacity = np.clip(exact, -_MOST_CAPACITY, _MOST_CAPACITY).astype(np.int64)
-        values = {
-            "rows": places,
-            "capacity": capacity,
-            "free": capacity - used,
-            "min_unit": rows.min_units[here],
-            "max_unit": rows.max_units[here],
-            "step_size": rows.step_sizes[here],
-        }
+            exact = np.trunc((rows.totals - rows.reserved)[here] * rows.allocation_ratios[here])
+        capacity = np.maximum(np.minimum(exact, _MOST_CAPACITY), -_MOST_CAPACITY).astype(np.int64)
+        values: tuple[Any, ...] = (
+            places.astype(np.int32),
+            capacity,
+            capacity - self._used(rows, places, classes),
+            _units(rows.min_units[here]),
+            _units(rows.max_units[here]),
+            _units(rows.step_sizes[here]),
+        )
         order = np.lexsort((places, classes))
-        class_ids, starts = np.unique(classes[order], return_index=True)
+        classes = classes[order]
+        starts = _starts(classes)
         bounds = [*starts.tolist(), len(order)]
-        columns = {}
-        for number, class_id in enumerate(class_ids.tolist()):
-            which = order[bounds[number] : bounds[number + 1]]
-            column = columns[class_id] = Column()
-            for name in Column.NAMES:
-                kind = getattr(column, name).dtype
-                found = values[name][which]
-                if kind == np.int32:
-                    found = np.clip(found, -1, MOST_UNITS)
-                setattr(column, name, found.astype(kind))
-        return columns
+        return {
+            class_id: Column(
+                *(value[order[bounds[number] : bounds[number + 1]]] for value in values)
+            )
+            for number, class_id in enumerate(classes[starts].tolist())
+        }
 
     def _used(self, rows: Rows, places: Longs, classes: Longs) -> Longs:
         """What is used of each inventory."""
@@ -466,6 +469,18 @@ class _Layout:
         return others
 
 
+def _units(values: Longs) -> Ints:
+    return np.maximum(np.minimum(values, MOST_UNITS), -1).astype(np.int32)
+
+
+def _starts(values: NDArray[Any]) -> Longs:
+    """Where in sorted values another one begins."""
+    changes = np.empty(len(values), np.bool_)
+    changes[:1] = True
+    np.not_equal(values[1:], values[:-1], out=changes[1:])
+    return np.flatnonzero(changes)
+
+
 def _preorder(rows: Rows) -> tuple[Longs, Longs, Longs, Longs, Longs]:
     """The order in which providers stand, and the shape of their trees.
 
@@ -477,8 +492,8 @@ def _preorder(rows: Rows) -> tuple[Longs, Longs, Longs, Longs, Longs]:
     """
     order = np.lexsort((rows.ids, rows.ids != rows.roots, rows.roots))
     roots = rows.roots[order]
-    starts = np.flatnonzero(np.diff(roots, prepend=-1))
-    sizes = np.diff(starts, append=len(order))
+    starts = _starts(roots)
+    sizes = np.append(starts[1:], len(order)) - starts
     rooted = rows.ids[order[starts]] == roots[starts]
     order = order[np.repeat(rooted, sizes)]
     sizes = sizes[rooted]

@@ -41,7 +41,8 @@ class Sets:
             return numbers
         order = np.lexsort((ids, owners))
         sorted_owners, members = owners[order], ids[order].astype(np.int32)
-        starts = np.flatnonzero(np.diff(sorted_owners, prepend=-1))
+        changes = np.concatenate(([True], sorted_owners[1:] != sorted_owners[:-1]))
+        starts = np.flatnonzero(changes)
         added: list[bytes] = []
         text = members.tobytes()
         bounds = [*(starts * members.itemsize).tolist(), len(text)]

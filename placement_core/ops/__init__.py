@@ -6,6 +6,7 @@ have no JSON schema in front of them.
 
 from placement_core.ops import (
     aggregates,
+    allocation_candidates,
     allocations,
     consumer_types,
     consumers,
@@ -20,6 +21,7 @@ from placement_core.ops import (
 
 __all__ = [
     "aggregates",
+    "allocation_candidates",
     "allocations",
     "consumer_types",
     "consumers",

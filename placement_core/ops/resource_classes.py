@@ -16,6 +16,7 @@ from placement_core import exceptions
 from placement_core.context import Context, reads, writes
 from placement_core.db import tables as t
 from placement_core.db.names import FIRST_CUSTOM_CLASS_ID
+from placement_core.db.tree_changes import NAMES
 from placement_core.objects import ResourceClass
 from placement_core.ops import _named_rows
 
@@ -67,6 +68,7 @@ def create(context: Context, name: str) -> ResourceClass:
             reason=f"somebody else is creating resource class {name} or one with id {class_id}"
         ) from error
     context.names.forget_classes()
+    context.tree_changed(NAMES)
     return get(context, name)
 
 
@@ -90,7 +92,7 @@ def rename(context: Context, name: str, new_name: str) -> ResourceClass:
         except oslo_exception.DBDuplicateEntry as error:
             raise exceptions.ResourceClassExists(resource_class=new_name) from error
         context.names.forget_classes()
-        context.tree_changed(*_trees_with(context, row.id))
+        context.tree_changed(NAMES, *_trees_with(context, row.id))
     return get(context, new_name)
 
 
@@ -108,6 +110,7 @@ def delete(context: Context, name: str) -> None:
         raise exceptions.ResourceClassInUse(resource_class=name)
     context.connection.execute(sa.delete(t.resource_classes).where(_classes.id == row.id))
     context.names.forget_classes()
+    context.tree_changed(NAMES)
 
 
 def _check_name(name: str) -> None:

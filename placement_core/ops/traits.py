@@ -15,6 +15,7 @@ from oslo_db import exception as oslo_exception
 from placement_core import exceptions
 from placement_core.context import Context, reads, writes
 from placement_core.db import tables as t
+from placement_core.db.tree_changes import NAMES
 from placement_core.objects import Trait
 from placement_core.objects.custom import is_custom
 from placement_core.ops import _named_rows, _provider_links, _rows
@@ -84,6 +85,7 @@ def create(context: Context, name: str) -> Trait:
         context.connection.execute(sa.insert(t.traits), {"name": name})
     except oslo_exception.DBDuplicateEntry as error:
         raise exceptions.TraitExists(trait=name) from error
+    context.tree_changed(NAMES)
     return get(context, name)
 
 
@@ -106,6 +108,7 @@ def delete(context: Context, name: str) -> None:
     if context.connection.execute(in_use).first():
         raise exceptions.TraitInUse(trait=name)
     context.connection.execute(sa.delete(t.traits).where(_traits.id == row.id))
+    context.tree_changed(NAMES)
 
 
 @reads
