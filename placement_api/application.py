@@ -14,9 +14,9 @@ import webob
 from microversion_parse import Version
 from oslo_config import cfg
 from oslo_log import log
-from oslo_policy.policy import Enforcer
 
-from placement_api import auth, errors, microversion, routes
+from placement_api import auth, errors, microversion, policy, routes
+from placement_api.candidates import SummaryCache
 from placement_api.request import Request
 from placement_core import Placement, exceptions
 
@@ -33,10 +33,14 @@ class Application:
     :param enforcer: the policy.
     """
 
-    def __init__(self, conf: cfg.ConfigOpts, placement: Placement, enforcer: Enforcer) -> None:
+    def __init__(
+        self, conf: cfg.ConfigOpts, placement: Placement, enforcer: policy.Enforcer
+    ) -> None:
         self._conf = conf
         self._placement = placement
         self._enforcer = enforcer
+        # Where all trees are read for each request, none of them is ever seen again.
+        self._summaries = SummaryCache() if conf.placement_core.forest == "on" else SummaryCache(0)
 
     def __call__(self, environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
         request = Request(environ)
@@ -61,6 +65,7 @@ class Application:
         request.conf = self._conf
         request.placement = self._placement
         request.enforcer = self._enforcer
+        request.summaries = self._summaries
         handler, variables = routes.find(request.environ)
         try:
             return handler(request, **variables)

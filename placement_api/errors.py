@@ -162,10 +162,6 @@ class InternalServerError(HTTPError):
     status = 500
 
 
-class NotImplementedYet(HTTPError):
-    status = 501
-
-
 class ServiceUnavailable(HTTPError):
     status = 503
 

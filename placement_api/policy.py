@@ -18,7 +18,7 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from oslo_config import cfg
@@ -30,6 +30,9 @@ from placement_api import conf as api_conf
 from placement_api import policies
 
 LOG = log.getLogger(__name__)
+
+_MOST_DECISIONS = 10_000  # remembered
+_OWN_CHECKS = policy.AndCheck.__module__
 
 # What tells that a file is another one, or has changed.
 _State = tuple[tuple[str, int, int, int], ...]
@@ -50,7 +53,7 @@ class InvalidPolicy(Exception):
     """What the policy files hold can't be used."""
 
 
-def make_enforcer(conf: cfg.ConfigOpts) -> policy.Enforcer:
+def make_enforcer(conf: cfg.ConfigOpts) -> Enforcer:
     """An enforcer of the rules in `policies`, as the policy files of `conf` change them.
 
     It shares nothing with other enforcers. No policy file is as good as an empty one.
@@ -63,7 +66,7 @@ def make_enforcer(conf: cfg.ConfigOpts) -> policy.Enforcer:
     if "enforce_scope" in conf.oslo_policy:
         conf.set_override("enforce_scope", True, group="oslo_policy")
     _join_policy_dirs(conf)
-    enforcer = _AllOrNothing(conf)
+    enforcer = Enforcer(conf)
     enforcer.load_rules()
     return enforcer
 
@@ -81,7 +84,7 @@ def _join_policy_dirs(conf: cfg.ConfigOpts) -> None:
 
 
 def authorize(
-    enforcer: policy.Enforcer, context: RequestContext, rule: str, target: Mapping[str, Any]
+    enforcer: Enforcer, context: RequestContext, rule: str, target: Mapping[str, Any]
 ) -> None:
     """Refuse a caller to whom `rule` does not apply.
 
@@ -92,7 +95,7 @@ def authorize(
     """
     credentials = dict(context.to_policy_values())
     try:
-        allowed = enforcer.authorize(rule, target, credentials)
+        allowed = enforcer.decide(rule, target, credentials)
     except policy.PolicyNotRegistered:
         raise
     except Exception as error:
@@ -121,14 +124,36 @@ def get_enforcer() -> policy.Enforcer:
     return _library_enforcer(conf)
 
 
-class _AllOrNothing(policy.Enforcer):
-    """An enforcer whose rules are replaced as a whole, when all files could be read."""
+class Enforcer(policy.Enforcer):
+    """An enforcer whose rules are replaced as a whole, when all files could be read.
+
+    It remembers its decisions as long as the rules stay what they are: the same few services ask
+    for the same few things all day.
+    """
 
     def __init__(self, conf: cfg.ConfigOpts) -> None:
         super().__init__(conf)
         self.register_defaults(policies.list_rules())
         self._loaded: _State | None = None
         self._loading = threading.Lock()
+        self._decisions: dict[str, bool] | None = None  # None when they hold only once
+
+    def decide(self, rule: str, target: Mapping[str, Any], credentials: dict[str, Any]) -> bool:
+        """Whether somebody may do something, as `authorize` says.
+
+        :raises: what `authorize` raises.
+        """
+        self.load_rules()
+        decisions = self._decisions
+        if decisions is None:
+            return bool(self.authorize(rule, target, credentials))
+        key = repr((rule, target, credentials))
+        allowed = decisions.get(key)
+        if allowed is None:
+            if len(decisions) >= _MOST_DECISIONS:
+                decisions.clear()
+            allowed = decisions[key] = bool(self.authorize(rule, target, credentials))
+        return allowed
 
     def load_rules(self, force_reload: bool = False) -> None:
         """Read the files if they have changed; oslo.policy calls this before each check.
@@ -149,7 +174,21 @@ class _AllOrNothing(policy.Enforcer):
                 LOG.error("%s The rules of before stay in effect.", error)
             else:
                 self.rules, self.file_rules = fresh.rules, fresh.file_rules
+                self._decisions = {} if all(map(_is_lasting, self.rules.values())) else None
             self._loaded = state
+
+
+def _is_lasting(check: object) -> bool:
+    """Whether a check depends on nothing but the caller and what is to be done.
+
+    Those of plug-ins, and those that ask a server, may change their minds.
+    """
+    parts: Sequence[object] = ()
+    if isinstance(check, policy.AndCheck | policy.OrCheck):
+        parts = check.rules
+    elif isinstance(check, policy.NotCheck):
+        parts = [check.rule]
+    return type(check).__module__ == _OWN_CHECKS and all(map(_is_lasting, parts))
 
 
 def _library_enforcer(conf: cfg.ConfigOpts) -> policy.Enforcer:

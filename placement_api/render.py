@@ -51,9 +51,21 @@ def json(
 
     :param modified: the time of the last-modified header (microversion 1.15); None to send none.
     """
-    response = webob.Response(
-        body=orjson.dumps(body), status=status, content_type="application/json"
+    return encoded(
+        request, orjson.dumps(body), modified=modified, status=status, location=location
     )
+
+
+def encoded(
+    request: Request,
+    body: bytes,
+    *,
+    modified: datetime.datetime | None,
+    status: int = 200,
+    location: str | None = None,
+) -> webob.Response:
+    """An answer with a body that is JSON already."""
+    response = webob.Response(body=body, status=status, content_type="application/json")
     return _with_headers(request, response, modified, location)
 
 

@@ -17,10 +17,10 @@ from microversion_parse import Version
 from oslo_config import cfg
 from oslo_context.context import RequestContext
 from oslo_log import log
-from oslo_policy.policy import Enforcer
 from webob.request import BaseRequest
 
 from placement_api import errors, policy, query
+from placement_api.candidates import SummaryCache
 from placement_api.schemas.base import Schema
 from placement_core import Placement
 
@@ -42,13 +42,15 @@ class Request(BaseRequest):
 
     :ivar placement: the ops, on the database of the application.
     :ivar conf: its configuration.
+    :ivar summaries: of trees, as earlier answers had them.
     :ivar version: the microversion that the client wants.
     :ivar context: the caller: user, project, roles.
     """
 
     placement: Placement
     conf: cfg.ConfigOpts
-    enforcer: Enforcer
+    summaries: SummaryCache
+    enforcer: policy.Enforcer
     version: Version
     context: RequestContext
 
@@ -101,19 +103,14 @@ class Request(BaseRequest):
 
         :raises errors.BadRequest: they can't be decoded.
         """
-        with telling_bad_queries():
-            return query.pairs(self.environ.get("QUERY_STRING", ""))
+        return decoded_query(self.query_string)
 
     def query_values(self, schema: Schema) -> dict[str, str]:
         """The last value of each parameter, checked.
 
         :raises errors.BadRequest: `schema` does not take them.
         """
-        values = dict(self.query_pairs)
-        problem = schema.problem(values)
-        if problem is not None:
-            raise errors.BadRequest(f"{query.PREFIX}{problem}")
-        return values
+        return check_query(schema, self.query_pairs)
 
     def _read_body(self) -> bytes:
         length = self.content_length
@@ -146,6 +143,27 @@ class Request(BaseRequest):
         if not missing and self.content_length is None:
             raise _too_large()
         return b"".join(parts)
+
+
+def decoded_query(text: str) -> Sequence[tuple[str, str]]:
+    """The parameters of a query string, decoded, in their order.
+
+    :raises errors.BadRequest: they can't be decoded.
+    """
+    with telling_bad_queries():
+        return query.pairs(text)
+
+
+def check_query(schema: Schema, pairs: Sequence[tuple[str, str]]) -> dict[str, str]:
+    """The last value of each parameter.
+
+    :raises errors.BadRequest: `schema` does not take them.
+    """
+    values = dict(pairs)
+    problem = schema.problem(values)
+    if problem is not None:
+        raise errors.BadRequest(f"{query.PREFIX}{problem}")
+    return values
 
 
 def _too_large() -> errors.RequestEntityTooLarge:

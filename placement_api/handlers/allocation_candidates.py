@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-import webob
+import functools
 
-from placement_api import errors, microversion, query
+import webob
+from microversion_parse import Version
+
+from placement_api import errors, microversion, query, render
+from placement_api.candidates import Renderer
 from placement_api.gates import answers_json, since
-from placement_api.request import Request, telling_bad_queries
+from placement_api.request import Request, check_query, decoded_query, telling_bad_queries
 from placement_api.schemas import allocation_candidates as schemas
-from placement_core import exceptions
+from placement_core.ops.allocation_candidates import CandidateRequest
 
 
 @since(microversion.ALLOCATION_CANDIDATES)
@@ -17,28 +21,21 @@ from placement_core import exceptions
 def list_candidates(request: Request) -> webob.Response:
     """GET /allocation_candidates"""
     request.authorize("placement:allocation_candidates:list")
-    request.query_values(schemas.QUERY.at(request.version))
-    with telling_bad_queries():
-        wanted = query.candidate_request(request.query_pairs, request.version)
-    _check_names(request, wanted)
-    raise errors.NotImplementedYet(
-        "This release checks requests for allocation candidates but cannot answer them."
+    wanted = _wanted(request.query_string, request.version)
+    renderer = Renderer(
+        request.version,
+        request.summaries,
+        in_order=request.conf.placement.randomize_allocation_candidates,
     )
+    body = request.placement.allocation_candidates.list(wanted, into=renderer)
+    return render.encoded(request, body, modified=render.now())
 
 
-def _check_names(request: Request, wanted: query.CandidateQuery) -> None:
-    """Find the first class or trait of the query that does not exist.
-
-    :raises ResourceClassNotFound, TraitNotFound: naming it.
-    """
-    placement = request.placement
-    classes = {known.name for known in placement.resource_classes.list()}
-    for name in [name for group in wanted.groups for name in group.resources]:
-        if name not in classes:
-            raise exceptions.ResourceClassNotFound(resource_class=name)
-    sets = [wanted.root_required, wanted.root_forbidden]
-    sets += [names for group in wanted.groups for names in (*group.required, group.forbidden)]
-    traits = {known.name for known in placement.traits.list()}
-    for name in [name for names in sets for name in sorted(names)]:
-        if name not in traits:
-            raise exceptions.TraitNotFound(names=name)
+# Hosts are asked for by a few flavors, again and again.
+@functools.lru_cache(1024)
+def _wanted(text: str, version: Version) -> CandidateRequest:
+    """What a query string asks for."""
+    pairs = decoded_query(text)
+    check_query(schemas.QUERY.at(version), pairs)
+    with telling_bad_queries():
+        return query.candidate_request(pairs, version)

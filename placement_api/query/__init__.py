@@ -12,14 +12,12 @@ by the JSON schemas. Whether the names in a query exist is for the ops to say.
 from placement_api.query.bad_query import PREFIX, BadQuery
 from placement_api.query.decoding import Pairs, pairs
 from placement_api.query.filters import provider_filters, trait_filters
-from placement_api.query.groups import CandidateQuery, RequestGroup, candidate_request
+from placement_api.query.groups import candidate_request
 
 __all__ = (
     "PREFIX",
     "BadQuery",
-    "CandidateQuery",
     "Pairs",
-    "RequestGroup",
     "candidate_request",
     "pairs",
     "provider_filters",

@@ -7,8 +7,8 @@ group too. From 1.36 on a group without resources is one if `same_subtree` ties 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from typing import Final
 
 from microversion_parse import Version
@@ -17,46 +17,7 @@ from placement_api import microversion
 from placement_api.query import values
 from placement_api.query.bad_query import BAD_VALUE, MISSING_VALUE, BadQuery
 from placement_api.query.decoding import Pairs, values_of
-
-
-@dataclass(frozen=True)
-class RequestGroup:
-    """What is to come from one provider or, without a suffix, from one tree.
-
-    :ivar resources: amounts by class.
-    :ivar required: sets that one trait each has to be of, in the order of the query.
-    :ivar member_of: sets that one aggregate each has to be of.
-    :ivar in_tree: uuid of any provider of the tree; in any spelling, like those of aggregates.
-    """
-
-    suffix: str
-    resources: Mapping[str, int] = field(default_factory=dict)
-    required: tuple[frozenset[str], ...] = ()
-    forbidden: frozenset[str] = frozenset()
-    member_of: tuple[frozenset[str], ...] = ()
-    not_member_of: frozenset[str] = frozenset()
-    in_tree: str | None = None
-
-
-@dataclass(frozen=True)
-class CandidateQuery:
-    """What candidates are asked for.
-
-    :ivar groups: in the order in which the query first names them.
-    :ivar group_policy: whether suffixed groups may have one provider; None when not said.
-    :ivar limit: most candidates to return; None for all.
-    :ivar root_required: traits of the root provider.
-    :ivar root_forbidden: traits that it lacks.
-    :ivar same_subtrees: suffixes of groups whose providers are to be one's descendants.
-    """
-
-    groups: tuple[RequestGroup, ...]
-    group_policy: values.GroupPolicy | None
-    limit: int | None
-    root_required: frozenset[str]
-    root_forbidden: frozenset[str]
-    same_subtrees: tuple[frozenset[str], ...]
-
+from placement_core.ops.allocation_candidates import CandidateRequest, RequestGroup
 
 # What follows `resources`, `required`, `member_of` and `in_tree`, or nothing.
 SUFFIX: Final = microversion.Versioned(
@@ -68,7 +29,7 @@ SUFFIX: Final = microversion.Versioned(
 )
 
 
-def candidate_request(pairs: Pairs, version: Version) -> CandidateQuery:
+def candidate_request(pairs: Pairs, version: Version) -> CandidateRequest:
     """What a query for candidates asks for.
 
     :raises BadQuery: a value is malformed, or parameters do not go together.
@@ -88,13 +49,14 @@ def candidate_request(pairs: Pairs, version: Version) -> CandidateQuery:
             'The "group_policy" parameter is required when specifying more than one '
             '"resources{N}" parameter.'
         )
-    return CandidateQuery(
+    return CandidateRequest(
         groups=groups,
         group_policy=policy,
         limit=limit,
         root_required=frozenset().union(*root.required),
         root_forbidden=root.forbidden,
         same_subtrees=subtrees,
+        one_provider_per_tree=version < microversion.NESTED_CANDIDATES,
     )
 
 

@@ -17,7 +17,9 @@ from placement_api.query.groups import SUFFIX
 from placement_api.schemas.base import Schema
 from placement_api.schemas.blocks import STRING, Definition, closed, extended
 
-_LIMIT: Final = {"limit": {"type": "string", "pattern": "^[1-9][0-9]*$"}}
+_LIMIT: Final = {
+    "limit": {"type": "string", "pattern": "^[1-9][0-9]*$", "lineBreak": True},
+}
 _GROUP_POLICY: Final = {"group_policy": {"type": "string", "enum": ["none", "isolate"]}}
 
 # Up to 1.24 there is one group of resources.
@@ -43,6 +45,7 @@ def _granular(
     suffix = SUFFIX.at(version)
     return Schema(
         {
+            "lineBreak": True,
             **closed({**_LIMIT, **_GROUP_POLICY, **ungrouped}),
             "patternProperties": {f"^{key}({suffix})?$": STRING for key in keys},
         }

@@ -2,7 +2,8 @@
 
 * `$` in a pattern is the very end of a text, as in the regular expressions that JSON Schema speaks
   of. Python's also stands before a line break at the end: `VCPU` and a line break would pass as a
-  resource class.
+  resource class. Where clients have always been let get away with it, `lineBreak` is true beside
+  the pattern.
 * `uniqueItems` takes linear time. The library compares each item with each other when they cannot
   be sorted, and a body of some megabytes would keep a worker busy for hours.
 * `items` and `patternProperties` do the same as the library's, but prepare the schema of what is
@@ -24,15 +25,20 @@ from oslo_utils import uuidutils
 _DASHES: Final = (8, 13, 18, 23)
 
 
+def _compiled(pattern: str, schema: Mapping[str, Any]) -> re.Pattern[str]:
+    """:param schema: what the pattern is part of."""
+    return _pattern_of(pattern, bool(schema.get("lineBreak")))
+
+
 @functools.cache
-def _compiled(pattern: str) -> re.Pattern[str]:
-    return re.compile(pattern.replace("$", r"\Z"))
+def _pattern_of(pattern: str, line_break: bool) -> re.Pattern[str]:
+    return re.compile(pattern if line_break else pattern.replace("$", r"\Z"))
 
 
 def _pattern(
     validator: Any, pattern: str, instance: Any, schema: Mapping[str, Any]
 ) -> Iterator[ValidationError]:
-    if validator.is_type(instance, "string") and not _compiled(pattern).search(instance):
+    if validator.is_type(instance, "string") and not _compiled(pattern, schema).search(instance):
         yield ValidationError(f"{instance!r} does not match {pattern!r}")
 
 
@@ -42,7 +48,7 @@ def _pattern_properties(
     if not validator.is_type(instance, "object"):
         return
     for pattern, subschema in patterns.items():
-        matches = _compiled(pattern).search
+        matches = _compiled(pattern, schema).search
         matching = ((key, value) for key, value in instance.items() if matches(key))
         for error in _inside(validator, subschema, matching):
             error.schema_path.appendleft(pattern)
@@ -77,7 +83,8 @@ def _additional_properties(
     extras = [
         key
         for key in instance
-        if key not in known and not any(_compiled(pattern).search(key) for pattern in patterns)
+        if key not in known
+        and not any(_compiled(pattern, schema).search(key) for pattern in patterns)
     ]
     if additional is not False:
         yield from _inside(validator, additional, ((key, instance[key]) for key in extras))

@@ -1,19 +1,13 @@
-"""The published cases of one gabbi file: run in their order, each with what came of it.
-
-A case passes, fails, or awaits candidates: it asks for the results of /allocation_candidates,
-which our application does not compute yet, or needs what such a case would have got.
-"""
+"""The published cases of one gabbi file: run in their order, each with what came of it."""
 
 from __future__ import annotations
 
 import dataclasses
 import enum
 import pathlib
-import re
 import traceback
 import unittest
-import urllib.parse
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from gabbi import case as gabbi_case
@@ -22,18 +16,9 @@ from gabbi import handlers, suitemaker, utils
 if TYPE_CHECKING:
     from tests.conformance.served import Served
 
-NOT_IMPLEMENTED = "501"
-
-# What gabbi replaces by something of an earlier case's response: of the one named, or the last.
-_REFERENCE = re.compile(
-    r"""(?:\$HISTORY\[(?P<quote>['"])(?P<case>.+?)(?P=quote)\]\.)?"""
-    r"""\$(?:RESPONSE|HEADERS|LOCATION|COOKIE)\b"""
-)
-
 
 class Outcome(enum.Enum):
     PASSED = "passed"
-    AWAITING = "awaiting"
     FAILED = "failed"
 
 
@@ -69,8 +54,7 @@ def run(path: pathlib.Path, served: Served) -> Sequence[Result]:
 class _Results(unittest.TestResult):
     def __init__(self, cases: Sequence[gabbi_case.HTTPTestCase]) -> None:
         super().__init__()
-        # Before the run: gabbi writes what it has replaced over the references.
-        self._references = {case: tuple(_references(case)) for case in cases}
+        self._cases = tuple(cases)
         self._results: dict[gabbi_case.HTTPTestCase, Result] = {}
 
     def of(self, case: gabbi_case.HTTPTestCase) -> Result:
@@ -84,54 +68,17 @@ class _Results(unittest.TestResult):
     # they stop, the suite has let go of its cases, and there is None in their place.
 
     def addError(self, test: Any, err: Any) -> None:
-        test = test or next(iter(self._references))
+        test = test or self._cases[0]
         reason = "".join(traceback.format_exception(*err))
         self._results[test] = Result(_name(test), Outcome.FAILED, reason)
 
     def addFailure(self, test: Any, err: Any) -> None:
-        outcome = Outcome.AWAITING if self._awaits(test, str(err[1])) else Outcome.FAILED
-        self._results[test] = Result(_name(test), outcome, _described(test, str(err[1])))
+        self._results[test] = Result(_name(test), Outcome.FAILED, _described(test, str(err[1])))
 
     def addSkip(self, test: Any, reason: str) -> None:
         if test is not None:
             skipped = Result(_name(test), Outcome.FAILED, f"skipped: {reason}")
             self._results.setdefault(test, skipped)
-
-    def _awaits(self, case: gabbi_case.HTTPTestCase, message: str) -> bool:
-        if _unanswered(case):
-            return True
-        return message.startswith("unable to replace") and any(
-            self.of(referred).outcome is Outcome.AWAITING for referred in self._references[case]
-        )
-
-
-def _unanswered(case: gabbi_case.HTTPTestCase) -> bool:
-    """Whether the case wants candidates, and was told that there are none yet."""
-    return (
-        hasattr(case, "response")
-        and case.response["status"] == NOT_IMPLEMENTED
-        and str(case.test_data["status"]) == "200"
-        and urllib.parse.urlsplit(case.url).path == "/allocation_candidates"
-    )
-
-
-def _references(case: gabbi_case.HTTPTestCase) -> Iterator[gabbi_case.HTTPTestCase]:
-    """The earlier cases of whose responses this one makes use."""
-    for text in _texts(case.test_data):
-        for match in _REFERENCE.finditer(text):
-            yield case.history[match["case"]] if match["case"] else case.prior
-
-
-def _texts(value: object) -> Iterator[str]:
-    if isinstance(value, str):
-        yield value
-    elif isinstance(value, dict):
-        for key, item in value.items():
-            yield from _texts(key)
-            yield from _texts(item)
-    elif isinstance(value, list):
-        for item in value:
-            yield from _texts(item)
 
 
 def _name(case: gabbi_case.HTTPTestCase) -> str:

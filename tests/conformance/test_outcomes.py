@@ -1,4 +1,4 @@
-"""When a case counts as awaiting candidates: only for a 501 where candidates were wanted."""
+"""What comes of a case: it passes or fails, whatever is wrong with it or with its fixtures."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ import pytest
 from tests.conformance import cases
 from tests.conformance.cases import Outcome
 
-STATUSES = {"/allocation_candidates": 501, "/others": 501, "/broken": 500}
+STATUSES = {"/broken": 500}
 
 
 class _Application:
@@ -56,65 +56,23 @@ def _outcomes(results: dict[str, cases.Result]) -> dict[str, Outcome]:
 def test_by_response(run):
     results = run("""
         tests:
-        - name: wanted
-          GET: /allocation_candidates?resources=VCPU:1
-        - name: wanted with parameters
-          GET: /allocation_candidates
-          query_parameters:
-              resources: VCPU:1
-        - name: refusal wanted
-          GET: /allocation_candidates?resources=nonsense
-          status: 400
-        - name: other resource
-          GET: /others
-        - name: other failure
+        - name: failure
           GET: /broken
+        - name: refusal wanted
+          GET: /
+          status: 400
+        - name: of one that has failed
+          GET: /$RESPONSE['$.x']
         - name: fine
           GET: /
         """)
     assert _outcomes(results) == {
-        "wanted": Outcome.AWAITING,
-        "wanted with parameters": Outcome.AWAITING,
+        "failure": Outcome.FAILED,
         "refusal wanted": Outcome.FAILED,
-        "other resource": Outcome.FAILED,
-        "other failure": Outcome.FAILED,
+        "of one that has failed": Outcome.FAILED,
         "fine": Outcome.PASSED,
     }
-    assert results["other failure"].reason.startswith("GET /broken: 500\n'500' not found in")
-
-
-def test_by_reference(run):
-    results = run("""
-        tests:
-        - name: wanted
-          GET: /allocation_candidates
-        - name: of the last
-          PUT: /allocations
-          request_headers: {content-type: application/json}
-          data: {allocations: [{"$RESPONSE['$.allocation_requests']": 1}, "$RESPONSE['$.x']"]}
-        - name: of one that awaits itself
-          GET: /$RESPONSE['$.x']
-        - name: unrelated
-          GET: /
-        - name: by name
-          GET: /$HISTORY['wanted'].$RESPONSE['$.x']
-        - name: of one that has passed
-          GET: /$HISTORY["unrelated"].$RESPONSE['$.x']
-        - name: of one that has failed
-          GET: /$RESPONSE['$.x']
-        - name: what there is of one that awaits
-          GET: /broken?status=$HISTORY['wanted'].$RESPONSE['$.status']
-        """)
-    assert _outcomes(results) == {
-        "wanted": Outcome.AWAITING,
-        "of the last": Outcome.AWAITING,
-        "of one that awaits itself": Outcome.AWAITING,
-        "unrelated": Outcome.PASSED,
-        "by name": Outcome.AWAITING,
-        "of one that has passed": Outcome.FAILED,
-        "of one that has failed": Outcome.FAILED,
-        "what there is of one that awaits": Outcome.FAILED,
-    }
+    assert results["failure"].reason.startswith("GET /broken: 500\n'500' not found in")
 
 
 @pytest.mark.parametrize(

@@ -86,8 +86,7 @@ ROUTES: Final = (
     Route("GET", "/allocations/{consumer_uuid}", 0, "A", _200),
     Route("PUT", "/allocations/{consumer_uuid}", 0, "C", _204, None),
     Route("DELETE", "/allocations/{consumer_uuid}", 0, "", _204, None),
-    # A success is not available yet.
-    Route("GET", "/allocation_candidates", 10, "VA", frozenset({501}), None),
+    Route("GET", "/allocation_candidates", 10, "VA", _200),
     Route("POST", "/reshaper", 30, "VC", _204, None),
 )
 BY_NAME: Final = {route.name: route for route in ROUTES}

@@ -141,8 +141,9 @@ OPERATIONS: Sequence[Operation] = (
     Operation("allocations:update", "PUT", "/allocations/{consumer_uuid}", body=_NOTHING),
     Operation("allocations:delete", "DELETE", "/allocations/{consumer_uuid}"),
     Operation("resource_providers:allocations:list", "GET", f"{_PROVIDER}/allocations"),
-    # Who may ask is told that something is missing from the query.
-    Operation("allocation_candidates:list", "GET", "/allocation_candidates"),
+    Operation(
+        "allocation_candidates:list", "GET", "/allocation_candidates", query="?resources=VCPU:1"
+    ),
     Operation(
         "reshaper:reshape",
         "POST",

@@ -8,7 +8,7 @@ import pathlib
 import socket
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import pytest
@@ -530,3 +530,57 @@ def test_a_directory_may_be_named_by_a_variable(tmp_path, monkeypatch):
     conf(args=[], default_config_files=[], default_config_dirs=[])
     policy.make_enforcer(conf)
     assert conf.oslo_policy.policy_dirs == [str(tmp_path)]
+
+
+class TestRememberedDecisions:
+    """What was decided once is not decided again, unless it may come out otherwise."""
+
+    RULE = "placement:usages"
+
+    def counted(
+        self, monkeypatch: pytest.MonkeyPatch, enforcer: policy.Enforcer
+    ) -> list[Mapping[str, Any]]:
+        asked: list[Mapping[str, Any]] = []
+        authorize = enforcer.authorize
+
+        def counting(rule: str, target: Any, credentials: Any) -> Any:
+            asked.append(credentials)
+            return authorize(rule, target, credentials)
+
+        monkeypatch.setattr(enforcer, "authorize", counting)
+        return asked
+
+    def decide(self, enforcer: policy.Enforcer, project: str, *roles: str) -> bool:
+        credentials = {"roles": [*roles], "project_id": project, "user_id": "u"}
+        return enforcer.decide(self.RULE, {"project_id": "mine"}, credentials)
+
+    def test_by_caller_and_target(
+        self, monkeypatch: pytest.MonkeyPatch, configure: Configure
+    ) -> None:
+        enforcer = policy.make_enforcer(configure())
+        asked = self.counted(monkeypatch, enforcer)
+        for _ in range(3):
+            assert self.decide(enforcer, "mine", "reader")
+            assert not self.decide(enforcer, "other", "reader")
+            assert self.decide(enforcer, "other", "admin")
+            assert not self.decide(enforcer, "mine")
+        assert len(asked) == 4
+
+    def test_until_the_rules_are_others(
+        self, configure: Configure, policy_file: pathlib.Path
+    ) -> None:
+        policy_file.write_text("{}")
+        enforcer = policy.make_enforcer(configure())
+        assert self.decide(enforcer, "mine", "reader")
+        policy_file.write_text(f'"{self.RULE}": "role:nobody"')
+        assert not self.decide(enforcer, "mine", "reader")
+
+    def test_not_those_of_a_server_that_is_asked(
+        self, monkeypatch: pytest.MonkeyPatch, configure: Configure, policy_file: pathlib.Path
+    ) -> None:
+        policy_file.write_text(f'"{self.RULE}": "not (role:x or http://127.0.0.1:9/never)"')
+        enforcer = policy.make_enforcer(configure())
+        asked = self.counted(monkeypatch, enforcer)
+        for _ in range(2):
+            assert not self.decide(enforcer, "mine", "x")
+        assert len(asked) == 2

@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 from microversion_parse import Version
 
-from placement_api.query import BadQuery, CandidateQuery, candidate_request, pairs
+from placement_api.query import BadQuery, candidate_request, pairs
+from placement_core.ops.allocation_candidates import CandidateRequest
 
 PREFIX = "Invalid query string parameters: "
 A = "a0000000-0000-4000-8000-00000000000a"
@@ -31,6 +32,6 @@ def refusal(call: Callable[..., Any], *arguments: Any) -> BadQuery:
     return caught.value
 
 
-def wanted(query_string: str, minor: int = 39) -> CandidateQuery:
+def wanted(query_string: str, minor: int = 39) -> CandidateRequest:
     """What a query for candidates asks for."""
     return candidate_request(pairs(query_string), v(minor))

@@ -9,13 +9,13 @@ from hypothesis import strategies as st
 
 from placement_api.query import (
     BadQuery,
-    CandidateQuery,
     candidate_request,
     pairs,
     provider_filters,
     trait_filters,
     values,
 )
+from placement_core.ops.allocation_candidates import CandidateRequest
 from tests.unit.api.query.support import A, v
 
 OF_GROUPS = ("resources", "required", "member_of", "in_tree")
@@ -86,7 +86,7 @@ def test_a_query_for_candidates(parameters, version):
     except BadQuery as error:
         assert error.message
     else:
-        assert isinstance(found, CandidateQuery)
+        assert isinstance(found, CandidateRequest)
         assert any(group.resources for group in found.groups)
         assert all(
             name != "" for group in found.groups for names in group.required for name in names

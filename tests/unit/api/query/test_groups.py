@@ -4,22 +4,20 @@ from __future__ import annotations
 
 import pytest
 
-from placement_api.query import (
-    CandidateQuery,
-    RequestGroup,
-    groups,
-)
+from placement_api.query import groups
+from placement_core.ops.allocation_candidates import CandidateRequest, RequestGroup
 from tests.unit.api.query.support import A, B, sets, v, wanted
 
 
 def test_one_group():
-    assert wanted("resources=VCPU:1,DISK_GB:10", 10) == CandidateQuery(
+    assert wanted("resources=VCPU:1,DISK_GB:10", 10) == CandidateRequest(
         groups=(RequestGroup("", resources={"VCPU": 1, "DISK_GB": 10}),),
         group_policy=None,
         limit=None,
         root_required=frozenset(),
         root_forbidden=frozenset(),
         same_subtrees=(),
+        one_provider_per_tree=True,
     )
 
 
@@ -29,7 +27,7 @@ def test_everything():
         f"&member_of=!in:{B}&in_tree={A}&required_N=Z&required_P=R&same_subtree=_N,_P"
         "&same_subtree=_P&root_required=S,!T&limit=7&group_policy=isolate"
     )
-    assert wanted(query_string) == CandidateQuery(
+    assert wanted(query_string) == CandidateRequest(
         groups=(
             RequestGroup("_N", resources={"VF": 2}, required=sets("Z")),
             RequestGroup(
@@ -48,7 +46,13 @@ def test_everything():
         root_required=frozenset("S"),
         root_forbidden=frozenset("T"),
         same_subtrees=sets("_N _P", "_P"),
+        one_provider_per_tree=False,
     )
+
+
+@pytest.mark.parametrize(("minor", "is_one"), [(10, True), (28, True), (29, False)])
+def test_before_nested_candidates_a_tree_is_one_provider(minor, is_one):
+    assert wanted("resources=VCPU:1", minor).one_provider_per_tree is is_one
 
 
 @pytest.mark.parametrize(

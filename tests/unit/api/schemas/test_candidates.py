@@ -23,6 +23,9 @@ SINCE = {
     "group_policy": 25,
     "in_tree": 31,
     "in_tree1": 31,
+    # Clients have always been let get away with a line break at the end.
+    "resources\n": 25,
+    "resources1\n": 25,
     "resources0": 33,
     "resources01": 33,
     "resources_A": 33,
@@ -41,8 +44,8 @@ NEVER = [
     "resources.",
     "resources@",
     "resources ",
-    "resources\n",
-    "resources1\n",
+    "resources\n\n",
+    "limit\n",
     "resources\N{SNOWMAN}",
     "Resources",
     "resources[]",
@@ -115,9 +118,9 @@ class TestKeys:
 class TestValues:
     @pytest.mark.parametrize("version", versions(16), ids=str)
     def test_limit(self, version: Version) -> None:
-        for good in ("1", "10", "9" * 30):
+        for good in ("1", "10", "9" * 30, "1\n"):
             assert problem(QUERY, version, {**VALID, "limit": good}) == ""
-        for bad in ("0", "", "-1", "01", " 1", "1 ", "1\n", "1.0", "x", "\N{DIGIT ONE}x"):
+        for bad in ("0", "", "-1", "01", " 1", "1 ", "1\n\n", "1.0", "x", "\N{DIGIT ONE}x"):
             text = problem(QUERY, version, {**VALID, "limit": bad})
             assert text.startswith(f"{bad!r} does not match '^[1-9][0-9]*$'\n")
             assert "Failed validating 'pattern' in schema['properties']['limit']" in text
