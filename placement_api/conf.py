@@ -71,8 +71,8 @@ WORKAROUND_OPTIONS: Sequence[cfg.Opt] = (
     cfg.BoolOpt(
         "optimize_for_wide_provider_trees",
         default=False,
-        help="Spend less on allocation candidates where many sibling providers offer the same "
-        "resource class.",
+        help="Accepted for compatibility: many sibling providers of the same resource class need "
+        "no tuning here.",
     ),
 )
 
@@ -178,6 +178,7 @@ def list_opts() -> list[tuple[str, list[cfg.Opt]]]:
         (API, [*API_OPTIONS]),
         (placement_conf.DATABASE, [*placement_conf.DATABASE_OPTIONS]),
         (placement_conf.PLACEMENT, [*placement_conf.PLACEMENT_OPTIONS]),
+        (placement_conf.CORE, [*placement_conf.CORE_OPTIONS]),
         (WORKAROUNDS, [*WORKAROUND_OPTIONS]),
     ]
 

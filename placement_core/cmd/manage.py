@@ -1,11 +1,14 @@
 """placement-manage: the command line and its configuration.
 
 Options come from oslo.config and oslo.log, as in all OpenStack commands, in a private
-`ConfigOpts`. What the categories do is in `db`, `provider` and `upgrade`.
+`ConfigOpts`. What the categories do is in `db`, `provider` and `upgrade`. Other packages add
+theirs as entry points of the group `placement_core.commands`: what takes the API's own grammar
+can't live here.
 """
 
 from __future__ import annotations
 
+import importlib.metadata
 import sys
 from collections.abc import Sequence
 from typing import Any
@@ -16,6 +19,7 @@ from placement_core import conf as placement_conf
 from placement_core.cmd import database, db, program, provider, upgrade
 
 PROGRAM = "placement-manage"
+FURTHER = "placement_core.commands"  # entry points: modules with an `add_parsers`
 
 DESCRIPTION = (
     "Manage a Placement database without a service: its tables, its resource providers, and "
@@ -82,6 +86,13 @@ def _add_categories(subparsers: Any) -> None:
     subparsers.required = False
     for category in (db, provider, upgrade):
         category.add_parsers(subparsers)
+    for entry in importlib.metadata.entry_points(group=FURTHER):
+        try:
+            entry.load().add_parsers(subparsers)
+        except Exception as error:
+            # Whatever is wrong with a category of others, ours are to work.
+            text = f"warning: no category {entry.name!r}, as {entry.value} fails: {error!r}"
+            print(text, file=sys.stderr)
 
 
 if __name__ == "__main__":

@@ -17,7 +17,7 @@ import time
 import weakref
 from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
@@ -56,12 +56,15 @@ class Loaded:
     """What has been read.
 
     :ivar watermark: how far the changes are in it; None when nobody notes them down.
+    :ivar unsettled: roots of trees that were read again since their fingerprints were taken, which
+        takes as long as all the rest and is done for many of them at once.
     """
 
     forest: Forest
     names: Names
     fingerprints: Fingerprints
     watermark: Watermark | None
+    unsettled: set[int] = field(default_factory=set)
 
 
 class Picture:
@@ -175,6 +178,9 @@ class Picture:
         loaded = self._loaded
         if loaded is None or loaded.forest.wasteful or not self._catch_up(run, loaded):
             self._load(run)
+        elif len(loaded.unsettled) > MOST_TREES // 2:
+            if not self._settle(run, loaded):
+                self._load(run)
         elif time.monotonic() >= self._compare_at:
             if not self._compare(run, loaded):
                 self._load(run)
@@ -198,10 +204,17 @@ class Picture:
             names = Names(*self._reader.read_names(run))
         return names, rows
 
-    def _catch_up(self, run: Run, loaded: Loaded, also: Collection[int] = ()) -> bool:
+    def _settle(self, run: Run, loaded: Loaded, also: Collection[int] = ()) -> bool:
+        """Read what has changed, and take the fingerprints of all that has changed lately."""
+        return self._catch_up(run, loaded, loaded.unsettled.union(also), settle=True)
+
+    def _catch_up(
+        self, run: Run, loaded: Loaded, also: Collection[int] = (), *, settle: bool = False
+    ) -> bool:
         """Read what has changed.
 
         :param also: roots of trees that have changed besides, or `NAMES`.
+        :param settle: take their fingerprints.
         :returns: no when it is quicker, or inevitable, to read everything.
         """
         news, names = self._news(run, loaded, NAMES in also)
@@ -215,6 +228,11 @@ class Picture:
             if not _covers(names or loaded.names, rows):
                 names = Names(*self._reader.read_names(run))
             self._apply(loaded, names, rows, trees)
+            if settle:
+                loaded.fingerprints.replace(rows, trees)
+                loaded.unsettled -= trees
+            else:
+                loaded.unsettled |= trees
             if names and any(
                 len(loaded.forest.column(number).rows)
                 for number in loaded.names.classes.keys() - names.classes.keys()
@@ -252,7 +270,6 @@ class Picture:
                 if names:
                     loaded.forest.set_names(*names)
                 loaded.forest.replace(_limited(rows, names or loaded.names), trees)
-                loaded.fingerprints.replace(rows, trees)
             except BaseException:
                 # Half of it is in there.
                 self._loaded = None
@@ -263,6 +280,8 @@ class Picture:
 
         :returns: no when everything had better be read.
         """
+        if not self._settle(run, loaded):
+            return False
         overview = self._comparison.overview(run)
         also = {NAMES} if (overview.classes, overview.traits) != loaded.names else set()
         blocks = loaded.fingerprints.differing_blocks(overview)
@@ -271,13 +290,13 @@ class Picture:
             return False
         if len(blocks):
             # Our own changes since we last asked are no news by then.
-            if not self._catch_up(run, loaded):
+            if not self._settle(run, loaded):
                 return False
             also |= self._changed_in(run, loaded.fingerprints, blocks)
         if not also:
             return True
         LOG.info("%d provider trees, or names, were changed by somebody else", len(also))
-        return self._catch_up(run, loaded, also)
+        return self._settle(run, loaded, also)
 
     def _changed_in(self, run: Run, fingerprints: Fingerprints, blocks: Integers) -> set[int]:
         """The roots of trees that are not what they were in some blocks of providers."""
@@ -297,10 +316,8 @@ def _planted(names: Names, rows: Rows) -> Forest:
 
 def _covers(names: Names, rows: Rows) -> bool:
     """Whether all that is in the rows has a name."""
-    return bool(
-        np.isin(rows.inventory_classes, [*names.classes]).all()
-        and np.isin(rows.trait_ids, [*names.traits]).all()
-    )
+    classes, traits = set(rows.inventory_classes.tolist()), set(rows.trait_ids.tolist())
+    return classes <= names.classes.keys() and traits <= names.traits.keys()
 
 
 def _limited(rows: Rows, names: Names) -> Rows:

@@ -16,7 +16,7 @@ import numpy as np
 from placement_core.matching import feasible
 from placement_core.matching.feasible import Part
 from placement_core.matching.forest import Bools, Forest, Ints, Longs
-from placement_core.matching.misses import Miss, Near, uuid_of
+from placement_core.matching.misses import Miss, Near, is_nowhere, uuid_of
 from placement_core.matching.request import CandidateRequest, RequestGroup
 from placement_core.matching.rules import Rule, passing, rules
 
@@ -176,7 +176,15 @@ def _explain_group(forest: Forest, group: RequestGroup) -> Iterator[tuple[GroupE
     for resources in alone:
         tally = _Tally(forest, resources)
         for part in feasible.all_parts_of(forest, replace(group, resources=resources), tally):
-            yield _explanation(forest, part, tally.steps), part
+            left = _in_no_tree(part, tally) if is_nowhere(forest, group) else part
+            yield _explanation(forest, left, tally.steps), left
+
+
+def _in_no_tree(part: Part, tally: _Tally) -> Part:
+    """By a rule of the API, any tree will do for a group without resources if it exists at all."""
+    none = part.rows[:0]
+    tally("in_tree", part.rows, none)
+    return replace(part, rows=none, shared=none)
 
 
 def _explanation(forest: Forest, part: Part, steps: Sequence[Step]) -> GroupExplanation:

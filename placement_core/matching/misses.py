@@ -254,7 +254,7 @@ def flaws(
         yield _if(_having_traits(forest, [name])[traits], f"has the forbidden trait {name}")
     yield from _missing_aggregates(forest, group, rows, under_root=under_root)
     yield from _forbidden_aggregates(forest, group, forest.aggregate_set[rows])
-    if group.in_tree and part.classes:
+    if group.in_tree is not None and (part.classes or is_nowhere(forest, group)):
         yield _elsewhere(forest, group.in_tree, forest.tree[rows])
 
 
@@ -309,6 +309,11 @@ def _forbidden_aggregates(
     for uuid in sorted(group.not_member_of):
         inside = _having_aggregates(forest, [uuid])[aggregate_set]
         yield _if(inside, f"is in the forbidden aggregate {uuid}")
+
+
+def is_nowhere(forest: Forest, group: RequestGroup) -> bool:
+    """Whether a group asks for a tree that doesn't exist."""
+    return group.in_tree is not None and forest.row_of(group.in_tree) is None
 
 
 def _elsewhere(forest: Forest, uuid: str, trees: Ints | Longs) -> Flaw:

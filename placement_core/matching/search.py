@@ -19,7 +19,7 @@ from placement_core import exceptions
 from placement_core.matching import feasible, seating
 from placement_core.matching.candidates import Found
 from placement_core.matching.feasible import Nothing, Part
-from placement_core.matching.forest import Bools, Forest, Ints, Longs
+from placement_core.matching.forest import MOST_UNITS, Bools, Forest, Ints, Longs
 from placement_core.matching.request import CandidateRequest
 
 _MOST_ANCHORS = 4096  # looked at together
@@ -330,6 +330,12 @@ class _Rules:
             for suffixes in request.same_subtrees
             if len(suffixes) > 1
         ]
+        # The parts that have to do with any other one.
+        self.ruled = {
+            *self.isolated,
+            *(place for places in self.subtrees for place in places),
+            *(place for some in self.summed.values() for place, _ in some),
+        }
         # Sets of traits that one of the providers of the group without a suffix has to meet.
         self.spread = [place for place, part in enumerate(parts) if not part.suffix]
         self.collective: list[Bools] = []
@@ -376,10 +382,8 @@ class _Chunk:
         at = [np.repeat(np.arange(len(self._anchors)), local.counts)]
         rows = [local.rows[_ranges(local.starts, local.counts)]]
         aggregates = forest.tree_aggregates[self._anchors]
-        own = [sets[number] for number in forest.aggregate_set[shared].tolist()]
         for number in np.unique(aggregates).tolist():
-            members = sets[number]
-            reaching = shared[[bool(np.isin(ids, members).any()) for ids in own]]
+            reaching = shared[sets.having(sets[number].tolist())[forest.aggregate_set[shared]]]
             places = np.flatnonzero(aggregates == number)
             at.append(np.repeat(places, len(reaching)))
             rows.append(np.tile(reaching, len(places)))
@@ -408,7 +412,8 @@ class _Chunk:
             class_id: wanting
             for class_id, wanting in self._rules.summed.items()
             if min(
-                int(self._choices[place].rooms[class_id].min(initial=0)) for place, _ in wanting
+                int(self._choices[place].rooms[class_id].min(initial=MOST_UNITS))
+                for place, _ in wanting
             )
             < sum(amount for _, amount in wanting)
         }
@@ -551,12 +556,18 @@ class _Chunk:
             if fitting < len(at):
                 rest = at[fitting:], picks[fitting:]
                 at, picks, counts = at[:fitting], picks[:fitting], counts[:fitting]
-        chosen = _ranges(choices.starts[at], counts)
-        source = np.repeat(np.arange(len(at)), counts)
+        if (counts == 1).all():
+            # As in a cloud without nested providers.
+            chosen = choices.starts[at]
+        else:
+            chosen = _ranges(choices.starts[at], counts)
+            source = np.repeat(np.arange(len(at)), counts)
+            at, picks = at[source], picks[source]
         rows = choices.rows[chosen]
-        keep = self._keeps_rules(place, at[source], picks[source], rows, chosen)
-        source, rows = source[keep], rows[keep]
-        return (at[source], np.column_stack((picks[source], rows))), rest
+        if place in self._rules.ruled or self._demands or self._one_per_tree:
+            keep = self._keeps_rules(place, at, picks, rows, chosen)
+            at, picks, rows = at[keep], picks[keep], rows[keep]
+        return (at, np.column_stack((picks, rows))), rest
 
     def _keeps_rules(
         self, place: int, at: Longs, picks: Picks, rows: Ints, chosen: Longs

@@ -1,4 +1,4 @@
-"""Schemas for the conformance tests to start from, and the results of all of them in one file.
+"""Schemas for the conformance tests to start from, options, and the results of all of them.
 
 ``--conformance-results=FILE`` says where the results go; `tests.conformance.table` makes the table
 in the README of them.
@@ -16,6 +16,7 @@ import pytest
 
 import placement_core
 from tests.adopt.commands import run
+from tests.conformance.candidates import options
 
 OPTION = "--conformance-results"
 
@@ -62,12 +63,15 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption(
         OPTION, metavar="FILE", type=pathlib.Path, help="write the conformance results there"
     )
+    # Those of a directory below would come too late.
+    options.add(parser)
 
 
 def pytest_terminal_summary(
     terminalreporter: pytest.TerminalReporter, config: pytest.Config
 ) -> None:
     """Print the count of cases for each schema, and write all results to the file, if any."""
+    options.report(terminalreporter)
     reports = [report for group in terminalreporter.stats.values() for report in group]
     found: dict[str, dict[str, dict[str, int]]] = {}
     for report in reports:

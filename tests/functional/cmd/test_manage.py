@@ -18,7 +18,7 @@ def test_without_a_category_there_is_the_full_help_and_exit_code_1(run: Run) -> 
     assert result.code == 1
     assert result.out.startswith("usage: placement-manage")
     assert "--database URL" in result.out
-    assert "{db,provider,upgrade}" in result.out
+    assert "{db,provider,upgrade,candidates}" in result.out
 
 
 @pytest.mark.parametrize(

@@ -21,6 +21,7 @@ from placement_core import exceptions
 from placement_core.db import picture as picture_module
 from placement_core.db import tables as t
 from placement_core.db import tree_changes
+from placement_core.db.comparison import Comparison
 from placement_core.db.forest_rows import RowsReader
 from placement_core.matching.forest import Forest
 from tests.functional.db.forests import connect, described, execute, seen, stored
@@ -537,22 +538,32 @@ def test_what_somebody_else_does_is_seen_in_time(placement, placement_url, clock
     assert reads() == [], "it is found again and again"
 
 
-def test_what_belongs_to_no_provider_is_compared_too(placement, placement_url, clock, reads):
+def test_what_belongs_to_no_provider_is_looked_into_once(
+    placement, placement_url, clock, reads, monkeypatch
+):
     host = make_host(placement, "compute-1")
     seen(placement)
-    execute(
-        placement_url,
+    looked_into = []
+    providers = Comparison.providers
+
+    def noting(self, run, blocks):
+        looked_into.extend(blocks.tolist())
+        return providers(self, run, blocks)
+
+    monkeypatch.setattr(Comparison, "providers", noting)
+    block = 31
+    for statement in (
         "INSERT INTO resource_provider_aggregates (resource_provider_id, aggregate_id)"
-        " VALUES (4000, 1)",
-    )
-    for _ in range(2):
-        clock.now += 10.1
-        assert seen(placement).keys() == {host}
+        f" VALUES ({block * 128}, 1)",
+        "DELETE FROM resource_provider_aggregates",
+    ):
+        execute(placement_url, statement)
+        for _ in range(2):
+            clock.now += 10.1
+            assert seen(placement).keys() == {host}
+        assert looked_into == [block]
+        looked_into.clear()
     assert reads() == [None], "it is no reason to read a tree"
-    execute(placement_url, "DELETE FROM resource_provider_aggregates")
-    clock.now += 10.1
-    assert seen(placement).keys() == {host}
-    assert reads() == []
 
 
 def test_a_trait_that_somebody_else_adds(placement, placement_url, clock):

@@ -308,6 +308,7 @@ def test_the_options_of_samples() -> None:
         "api": 1,
         "placement_database": 14,
         "placement": 6,
+        "placement_core": 2,
         "workarounds": 1,
     }
 
