@@ -39,6 +39,7 @@ if TYPE_CHECKING:
 LOG = log.getLogger(__name__)
 
 MOST_TREES = 2000  # that are read again; when more have changed, all are
+MOST_UNSETTLED = MOST_TREES // 2  # whose fingerprints have to be taken again
 MOST_BLOCKS = 100  # that are looked into for what somebody else has changed
 
 _NO_NEWS = News({})
@@ -178,7 +179,7 @@ class Picture:
         loaded = self._loaded
         if loaded is None or loaded.forest.wasteful or not self._catch_up(run, loaded):
             self._load(run)
-        elif len(loaded.unsettled) > MOST_TREES // 2:
+        elif len(loaded.unsettled) > MOST_UNSETTLED:
             if not self._settle(run, loaded):
                 self._load(run)
         elif time.monotonic() >= self._compare_at:
@@ -228,7 +229,7 @@ class Picture:
             if not _covers(names or loaded.names, rows):
                 names = Names(*self._reader.read_names(run))
             self._apply(loaded, names, rows, trees)
-            if settle:
+            if settle or len(trees) > MOST_UNSETTLED:
                 loaded.fingerprints.replace(rows, trees)
                 loaded.unsettled -= trees
             else:

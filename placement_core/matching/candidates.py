@@ -49,7 +49,9 @@ class Found:
         self.picks = np.zeros((0, len(parts)), np.int32) if picks is None else picks
         allocating = [number for number, part in enumerate(parts) if part.classes]
         # The providers that serve only groups without resources are not told of.
-        self.trees: Ints = np.unique(forest.tree[self.picks[:, allocating]])
+        told = np.zeros(len(forest.start), np.bool_)
+        told[forest.tree[self.picks[:, allocating]]] = True
+        self.trees: Ints = np.flatnonzero(told).astype(np.int32)
         self.used_rows: set[int] | None = None
         if used is not None:
             rows = np.flatnonzero(used)

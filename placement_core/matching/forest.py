@@ -409,7 +409,7 @@ class _Layout:
         )
         order = np.lexsort((places, classes))
         classes = classes[order]
-        starts = _starts(classes)
+        starts = starts_of(classes)
         bounds = [*starts.tolist(), len(order)]
         return {
             class_id: Column(
@@ -473,7 +473,7 @@ def _units(values: Longs) -> Ints:
     return np.maximum(np.minimum(values, MOST_UNITS), -1).astype(np.int32)
 
 
-def _starts(values: NDArray[Any]) -> Longs:
+def starts_of(values: NDArray[Any]) -> Longs:
     """Where in sorted values another one begins."""
     changes = np.empty(len(values), np.bool_)
     changes[:1] = True
@@ -492,7 +492,7 @@ def _preorder(rows: Rows) -> tuple[Longs, Longs, Longs, Longs, Longs]:
     """
     order = np.lexsort((rows.ids, rows.ids != rows.roots, rows.roots))
     roots = rows.roots[order]
-    starts = _starts(roots)
+    starts = starts_of(roots)
     sizes = np.append(starts[1:], len(order)) - starts
     rooted = rows.ids[order[starts]] == roots[starts]
     order = order[np.repeat(rooted, sizes)]

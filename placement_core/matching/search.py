@@ -10,7 +10,7 @@ memory nor time grow with the number of combinations when only some are wanted.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,7 +19,14 @@ from placement_core import exceptions
 from placement_core.matching import feasible, seating
 from placement_core.matching.candidates import Found
 from placement_core.matching.feasible import Nothing, Part
-from placement_core.matching.forest import MOST_UNITS, Bools, Forest, Ints, Longs
+from placement_core.matching.forest import (
+    MOST_UNITS,
+    Bools,
+    Forest,
+    Ints,
+    Longs,
+    starts_of,
+)
 from placement_core.matching.request import CandidateRequest
 
 _MOST_ANCHORS = 4096  # looked at together
@@ -192,7 +199,7 @@ class Problem:
             wanted = feasible.anchors_of_group(forest, group)
             if wanted is not None:
                 allowed &= wanted
-        for part in self.parts:
+        for part in _distinct(self.parts):
             allowed &= feasible.anchors_of_part(forest, part)
         self.anchors: Longs = np.flatnonzero(allowed)
         if not len(self.anchors):
@@ -227,8 +234,8 @@ class Problem:
         """
         enough = _MOST_JOINED if wanted is None else min(max(wanted, 64), _MOST_JOINED)
         once = _Once(self)
-        step = min(enough, _MOST_ANCHORS)
-        for start in range(0, len(self.anchors), step):
+        start, step = 0, self._promising(wanted)
+        while start < len(self.anchors):
             chunk = _Chunk(self, self.anchors[start : start + step], once)
             for at, picks in chunk.blocks(enough, per_anchor):
                 columns = np.empty_like(picks)
@@ -238,6 +245,16 @@ class Problem:
                     at, columns = at[fresh], columns[fresh]
                 if len(columns):
                     yield self.anchors[start + at], columns
+            start, step = start + step, min(4 * step, _MOST_ANCHORS)
+
+    def _promising(self, wanted: int | None) -> int:
+        """How many anchors may do, by the choices that they have."""
+        if wanted is None:
+            return _MOST_ANCHORS
+        each = 1.0
+        for part in self.parts:
+            each *= max(1.0, (len(part.rows) + len(part.shared)) / len(self.anchors))
+        return min(max(int(wanted / each), 8), _MOST_ANCHORS)
 
     @property
     def ordered_parts(self) -> list[Part]:
@@ -251,9 +268,18 @@ def _parts(forest: Forest, request: CandidateRequest) -> list[Part]:
     An unknown name is reported only when the groups before it could be served, each by itself.
     """
     parts: list[Part] = []
+    known: dict[object, list[Part]] = {}
     for number, group in enumerate(request.groups):
+        # Often several groups want the same, and need be looked for only once.
+        kind = group.suffix and (
+            tuple(group.resources.items()),
+            *(group.required, group.forbidden),
+            *(group.member_of, group.not_member_of, group.in_tree),
+        )
         try:
-            parts += feasible.parts_of(forest, group)
+            if kind not in known:
+                known[kind] = feasible.parts_of(forest, group)
+            parts += [replace(part, suffix=group.suffix) for part in known[kind]]
         except (exceptions.ResourceClassNotFound, exceptions.TraitNotFound):
             for earlier in request.groups[:number]:
                 alone = CandidateRequest(
@@ -265,6 +291,11 @@ def _parts(forest: Forest, request: CandidateRequest) -> list[Part]:
                     raise Nothing from None
             raise
     return parts
+
+
+def _distinct(parts: Sequence[Part]) -> list[Part]:
+    """Without those that want the same as another one."""
+    return [*{id(part.rows): part for part in parts}.values()]
 
 
 class _Once:
@@ -356,7 +387,8 @@ class _Chunk:
         self._one_per_tree = problem.one_per_tree
         self._anchors = anchors
         self._parts = problem.ordered_parts
-        self._choices = [self._choices_of(part) for part in self._parts]
+        choices = {id(part.rows): self._choices_of(part) for part in _distinct(self._parts)}
+        self._choices = [choices[id(part.rows)] for part in self._parts]
         self._summed = self._binding_sums()
         self._tops = [self._tops_of(places) for places in self._rules.subtrees]
         self._demands = self._collective_demands(once)
@@ -403,7 +435,9 @@ class _Chunk:
             for p in places
         ]
         span = len(self._forest.ids)
-        keys = np.unique(np.concatenate(at) * span + np.concatenate(rows))
+        keys = np.concatenate(at) * span + np.concatenate(rows)
+        keys.sort()
+        keys = keys[starts_of(keys)]
         return keys // span, (keys % span).astype(np.int32)
 
     def _binding_sums(self) -> dict[int, list[tuple[int, int]]]:
@@ -518,7 +552,8 @@ class _Chunk:
         hopeful = self._hopeful()
         if not len(hopeful):
             return
-        most = max(256, min(_MOST_JOINED, 2 * enough))
+        # Some of them break rules.
+        most = max(256, min(_MOST_JOINED, enough + enough // 2))
         made = np.zeros(len(self._anchors), np.int64)
         stack = [(hopeful, np.zeros((len(hopeful), 0), np.int32))]
         while stack:
