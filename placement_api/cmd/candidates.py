@@ -7,6 +7,7 @@ database is asked directly; no service is needed, and nothing is changed.
 from __future__ import annotations
 
 import argparse
+import re
 import sys
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict, replace
@@ -137,7 +138,10 @@ def parse(text: str, version: Version) -> CandidateRequest:
     :raises InvalidArgument: it is malformed; in the words of the API.
     """
     _, mark, after = text.partition("?")
-    encoded = (after if mark else text).strip().encode()
+    if mark:
+        # A line of a log goes on behind the URL, which has neither blanks nor quotes.
+        text = re.split(r'["\s]', after, maxsplit=1)[0]
+    encoded = text.strip().encode()
     try:
         # As WSGI has it, each character stands for a byte.
         pairs = query.pairs(encoded.decode("latin-1"))

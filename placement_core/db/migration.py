@@ -203,6 +203,10 @@ def _pending_additions(connection: Connection) -> tuple[str, ...]:
     found = ADDITIONS.recorded(connection)
     if found is None:
         return chain
+    if found == chain[-1] and not sa.inspect(connection).has_table(t.provider_tree_changes.name):
+        # Somebody has dropped it, and left what says that it is there.
+        connection.execute(sa.text(f"DELETE FROM {ADDITIONS.version_table}"))
+        return chain
     # An unknown one is from a newer release of ours, whose additions do no harm either.
     return chain[chain.index(found) + 1 :] if found in chain else ()
 

@@ -32,6 +32,7 @@ class Found:
     :ivar parts: what the columns of `picks` are for; the group without a suffix has one for each
         class.
     :ivar picks: for each candidate the rows of the providers that serve the parts.
+    :ivar given_up: the search was hopelessly long, and there may be others.
     :ivar used_rows: the rows that summaries are to tell of, when these are not whole trees.
     """
 
@@ -42,9 +43,12 @@ class Found:
         parts: Sequence[Part],
         picks: NDArray[np.int32] | None = None,
         used: Bools | None = None,
+        *,
+        given_up: bool = False,
     ) -> None:
         self._forest = forest
         self.request = request
+        self.given_up = given_up
         self.parts = tuple(parts)
         self.picks = np.zeros((0, len(parts)), np.int32) if picks is None else picks
         allocating = [number for number, part in enumerate(parts) if part.classes]

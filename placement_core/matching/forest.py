@@ -317,7 +317,9 @@ class Forest:
             low, high = np.searchsorted(column.rows, (start, end)).tolist()
             if low == high:
                 continue
-            name = self.class_names[class_id]
+            name = self.class_names.get(class_id)
+            if name is None:
+                continue  # somebody else has deleted it, whatever it was used for
             rows, capacities = column.rows[low:high].tolist(), column.capacity[low:high].tolist()
             for row, capacity, free in zip(
                 rows, capacities, column.free[low:high].tolist(), strict=True
@@ -338,7 +340,12 @@ class Forest:
 
     def traits_of(self, trait_set: int) -> list[str]:
         """The names in a set of traits, standard ones first."""
-        names = [self.trait_names[number] for number in self.trait_sets[trait_set].tolist()]
+        names = [
+            self.trait_names[number]
+            for number in self.trait_sets[trait_set].tolist()
+            # Somebody else may have deleted one, whatever had it.
+            if number in self.trait_names
+        ]
         return sorted(names, key=lambda name: name.startswith("CUSTOM_"))
 
 

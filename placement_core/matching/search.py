@@ -10,7 +10,7 @@ memory nor time grow with the number of combinations when only some are wanted.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,11 +27,15 @@ from placement_core.matching.forest import (
     Longs,
     starts_of,
 )
+from placement_core.matching.outlook import Outlook, Rules, Under, World
 from placement_core.matching.request import CandidateRequest
 
 _MOST_ANCHORS = 4096  # looked at together
 _MOST_JOINED = 16384  # combinations made by one join
 _MOST_SAMPLED = 1_000_000  # combinations that a random sample is drawn from
+_MOST_FRUITLESS = 30_000  # combinations made without a result before each is looked into
+_MOST_IN_VAIN = 5_000_000  # combinations made without a result before the search is given up
+_FEW_JOINED = 256  # combinations made by one join when each is looked into
 
 Picks = NDArray[np.int32]  # a row for each combination, a column for each part
 
@@ -63,7 +67,7 @@ def search(
         picks = _sample(bounded, request.limit, random)
     else:
         picks = _first(bounded, request.limit)
-    return Found(forest, request, problem.parts, picks, bounded.used)
+    return Found(forest, request, problem.parts, picks, bounded.used, given_up=problem.given_up)
 
 
 def _first(bounded: Bounded, limit: int | None) -> Picks:
@@ -192,7 +196,7 @@ class Problem:
         self.forest = forest
         self.request = request
         allowed = feasible.allowed_roots(forest, request)
-        if not allowed.any():
+        if (request.root_required or request.root_forbidden) and not allowed.any():
             raise Nothing
         self.parts = _parts(forest, request)
         for group in request.groups:
@@ -210,6 +214,8 @@ class Problem:
         self.rules = _Rules(self)
         # Whether combinations with several providers of one tree needn't be made at all.
         self.one_per_tree = False
+        # Whether there may be combinations that were not found.
+        self.given_up = False
 
     def shuffle(self, random: np.random.Generator) -> None:
         """Visit the anchors in another order."""
@@ -235,8 +241,9 @@ class Problem:
         enough = _MOST_JOINED if wanted is None else min(max(wanted, 64), _MOST_JOINED)
         once = _Once(self)
         start, step = 0, self._promising(wanted)
-        while start < len(self.anchors):
-            chunk = _Chunk(self, self.anchors[start : start + step], once)
+        effort = _Effort()
+        while start < len(self.anchors) and not effort.in_vain:
+            chunk = _Chunk(self, self.anchors[start : start + step], once, effort)
             for at, picks in chunk.blocks(enough, per_anchor):
                 columns = np.empty_like(picks)
                 columns[:, self._order] = picks
@@ -246,6 +253,7 @@ class Problem:
                 if len(columns):
                     yield self.anchors[start + at], columns
             start, step = start + step, min(4 * step, _MOST_ANCHORS)
+        self.given_up = effort.in_vain
 
     def _promising(self, wanted: int | None) -> int:
         """How many anchors may do, by the choices that they have."""
@@ -378,10 +386,30 @@ class _Rules:
                 ]
 
 
+@dataclass
+class _Effort:
+    """How the search of one request is going.
+
+    :ivar fruitless: combinations made since the last result.
+    """
+
+    fruitless: int = 0
+    careful: bool = False
+    # By how many demands there are, which not all anchors have.
+    outlooks: dict[int, Outlook] = field(default_factory=dict)
+
+    @property
+    def in_vain(self) -> bool:
+        """Whether it is time to give up."""
+        return self.fruitless > _MOST_IN_VAIN and any(
+            outlook.exhausted for outlook in self.outlooks.values()
+        )
+
+
 class _Chunk:
     """The search under some anchors at once."""
 
-    def __init__(self, problem: Problem, anchors: Longs, once: _Once) -> None:
+    def __init__(self, problem: Problem, anchors: Longs, once: _Once, effort: _Effort) -> None:
         self._forest = problem.forest
         self._rules = problem.rules
         self._one_per_tree = problem.one_per_tree
@@ -392,6 +420,8 @@ class _Chunk:
         self._summed = self._binding_sums()
         self._tops = [self._tops_of(places) for places in self._rules.subtrees]
         self._demands = self._collective_demands(once)
+        self._effort = effort
+        self._worlds: dict[int, World] = {}
 
     # --- what may be chosen ----------------------------------------------------------------------
 
@@ -556,7 +586,7 @@ class _Chunk:
         most = max(256, min(_MOST_JOINED, enough + enough // 2))
         made = np.zeros(len(self._anchors), np.int64)
         stack = [(hopeful, np.zeros((len(hopeful), 0), np.int32))]
-        while stack:
+        while stack and not self._effort.in_vain:
             at, picks = stack.pop()
             done = picks.shape[1] == len(self._parts)
             if per_anchor is not None:
@@ -566,9 +596,10 @@ class _Chunk:
                 continue
             if done:
                 made += np.bincount(at, minlength=len(made))
+                self._effort.fruitless = 0
                 yield at, picks
                 continue
-            joined, rest = self._join(at, picks, most)
+            joined, rest = self._join(at, picks, _FEW_JOINED if self._effort.careful else most)
             if rest is not None:
                 stack.append(rest)
             if per_anchor is not None:
@@ -591,6 +622,12 @@ class _Chunk:
             if fitting < len(at):
                 rest = at[fitting:], picks[fitting:]
                 at, picks, counts = at[:fitting], picks[:fitting], counts[:fitting]
+        if self._effort.careful:
+            promising = self._promising(at, picks)
+            at, picks, counts = at[promising], picks[promising], counts[promising]
+        self._effort.fruitless += int(counts.sum())
+        if self._effort.fruitless > _MOST_FRUITLESS:
+            self._effort.careful = True
         if (counts == 1).all():
             # As in a cloud without nested providers.
             chosen = choices.starts[at]
@@ -603,6 +640,48 @@ class _Chunk:
             keep = self._keeps_rules(place, at, picks, rows, chosen)
             at, picks, rows = at[keep], picks[keep], rows[keep]
         return (at, np.column_stack((picks, rows))), rest
+
+    def _promising(self, at: Longs, picks: Picks) -> Bools:
+        """Which combinations can be completed at all."""
+        outlooks = self._effort.outlooks
+        outlook = outlooks.get(len(self._demands))
+        if outlook is None:
+            outlook = outlooks[len(self._demands)] = Outlook(self._rules_of_outlook())
+        fine = np.ones(len(at), np.bool_)
+        for number, (anchor, picked) in enumerate(zip(at.tolist(), picks.tolist(), strict=True)):
+            if anchor not in self._worlds:
+                self._worlds[anchor] = outlook.world(self._under(anchor))
+            fine[number] = self._worlds[anchor].possible(picked)
+        return fine
+
+    def _rules_of_outlook(self) -> Rules:
+        allocating = [place for place, part in enumerate(self._parts) if part.classes]
+        return Rules(
+            self._forest,
+            self._rules.summed,
+            self._rules.isolated,
+            self._rules.subtrees,
+            [demand.places for demand in self._demands],
+            allocating if self._one_per_tree else (),
+        )
+
+    def _under(self, anchor: int) -> Under:
+        slices = [
+            slice(int(one.starts[anchor]), int(one.starts[anchor] + one.counts[anchor]))
+            for one in self._choices
+        ]
+        chosen = [one.rows[part].tolist() for one, part in zip(self._choices, slices, strict=True)]
+        rooms: dict[int, dict[int, int]] = {number: {} for number in self._rules.summed}
+        for one, part, rows in zip(self._choices, slices, chosen, strict=True):
+            for class_id, room in one.rooms.items():
+                rooms[class_id].update(zip(rows, room[part].tolist(), strict=True))
+        every = sorted({row for rows in chosen for row in rows})
+        return Under(
+            chosen,
+            rooms,
+            [frozenset(row for row in every if demand.fitting[row]) for demand in self._demands],
+            [demand.where is None or bool(demand.where[anchor]) for demand in self._demands],
+        )
 
     def _keeps_rules(
         self, place: int, at: Longs, picks: Picks, rows: Ints, chosen: Longs

@@ -208,6 +208,12 @@ def list(
         if not len(found) and LOG.isEnabledFor(log.INFO):
             why_not = _why_not(forest, asked)
         made = into(found)
+    if found.given_up:
+        LOG.warning(
+            "The search for allocation candidates was given up after millions of combinations of "
+            "which none can be completed; there may be more than the %d found for %s",
+            *(len(found), asked),
+        )
     if isinstance(why_not, Explanation):
         why_not = str(_with_names(context, why_not))
     if why_not is not None:

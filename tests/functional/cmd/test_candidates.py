@@ -65,6 +65,7 @@ QUERY = "resources=VCPU:2,DISK_GB:20&resources_GPU=VGPU:1"
         f"?{QUERY}",
         f"/allocation_candidates?{QUERY}",
         f"http://controller/placement/allocation_candidates?{QUERY}",
+        f'"GET /placement/allocation_candidates?{QUERY}" status: 200 len: 5 microversion: 1.39',
         f" {QUERY.replace('&', ';')}\n",
     ],
 )

@@ -389,3 +389,11 @@ def test_a_server_without_named_locks_is_migrated_all_the_same(
     migration.upgrade(engine)
     assert migration.check(engine)
     assert "without a lock" in caplog.text
+
+
+def test_our_table_that_somebody_has_dropped_is_made_again(migrated: sa.Engine) -> None:
+    execute(migrated, "DROP TABLE provider_tree_changes")
+    assert not migration.check(migrated)
+    migration.upgrade(migrated)
+    assert migration.check(migrated)
+    migration.upgrade(migrated)

@@ -64,12 +64,18 @@ def check(forest: Forest, reference: Reference, query: queries.Query, case: str)
     assert found.summaries(answer) == found.told(reference.cloud, names), case
 
 
+@pytest.mark.parametrize("fruitless", [-1, 30_000])
 @pytest.mark.parametrize("block", range(BLOCKS))
-def test_in_small_pieces(block: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Many combinations are made piece by piece; where they are cut makes no difference."""
+def test_in_small_pieces(block: int, fruitless: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Many combinations are made piece by piece; where they are cut makes no difference.
+
+    Nor does it whether it is asked of each, from the beginning, if it can be completed.
+    """
     engine = sys.modules[search.__module__]
     monkeypatch.setattr(engine, "_MOST_ANCHORS", 2)
     monkeypatch.setattr(engine, "_MOST_JOINED", 3)
+    monkeypatch.setattr(engine, "_FEW_JOINED", 3)
+    monkeypatch.setattr(engine, "_MOST_FRUITLESS", fruitless)
     for seed in range(SEED + block * CUT, SEED + (block + 1) * CUT):
         chance = random.Random(seed)
         cloud = generate.cloud(chance, trees=8, providers=3)

@@ -187,3 +187,17 @@ def test_parts() -> None:
     ]
     assert answer.picks.tolist() == [[0, 0, 0, 0]]
     assert answer.uuids(answer.picks[0]).tolist() == [uuid_of("cn").encode()] * 4
+
+
+def test_names_that_somebody_else_has_deleted() -> None:
+    """A tree that still has one in the picture is told of without it."""
+    cloud = parse("cn VCPU=4 CUSTOM_HERE=1 CUSTOM_FAST HW_CPU_X86_AVX")
+    forest = forest_of(cloud)
+    gone = {"CUSTOM_HERE", "CUSTOM_FAST"}
+    forest.set_names(
+        {number: name for number, name in forest.class_names.items() if name not in gone},
+        {number: name for number, name in forest.trait_names.items() if name not in gone},
+    )
+    (summary,) = forest.summaries(0)
+    assert summary.traits == ["HW_CPU_X86_AVX"]
+    assert summary.resources.keys() == {"VCPU"}

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import itertools
 import random
+import sys
 from collections import Counter
 from collections.abc import Sequence
 
@@ -15,6 +16,7 @@ import numpy as np
 import pytest
 
 from placement_core.matching import CandidateRequest, Forest, Found, search
+from placement_core.matching.outlook import Outlook
 from tests.unit.matching import found
 from tests.unit.matching.clouds import Cloud, describe, forest_of, parse, request_of
 from tests.unit.matching.reference import Reference
@@ -379,3 +381,94 @@ def test_sharing_providers_of_many_hosts(query: str, total: int) -> None:
     forest = forest_of(parse(f"{hosts}\n{disks}"))
     assert len(search(forest, request_of(query))) == total
     assert len(search(forest, request_of(f"{query}&limit=1"))) == 1
+
+
+# --- requests that no single rule shows to be hopeless -------------------------------------------
+
+
+def amounts(*wanted: int) -> str:
+    groups = [f"resources{number}={VF}:{amount}" for number, amount in enumerate(wanted)]
+    return "&".join([*groups, "group_policy=none", "limit=10"])
+
+
+def cells(hosts: int, count: int) -> str:
+    lines = []
+    for host in range(hosts):
+        lines.append(f"r{host}")
+        lines += [f"  r{host}c{cell} VCPU=16 MEMORY_MB=100" for cell in range(count)]
+    return "\n".join(lines)
+
+
+def servers(count: int, *wanted: int) -> str:
+    groups = [
+        f"resources{number}=VCPU:1,MEMORY_MB:{amount}"
+        for number, amount in enumerate([45] * count + [*wanted])
+    ]
+    return "&".join([*groups, "group_policy=none", "limit=10"])
+
+
+def numa(hosts: int, nodes: int, devices: int) -> str:
+    lines = []
+    for host in range(hosts):
+        lines.append(f"h{host}")
+        for node in range(nodes):
+            lines.append(f"  h{host}n{node} CUSTOM_NUMA")
+            lines += [f"    h{host}n{node}d{device} {VF}=1" for device in range(devices)]
+    return "\n".join(lines)
+
+
+def below_one_node(count: int) -> str:
+    groups = [f"resources{number}={VF}:1" for number in range(count)]
+    together = ",".join(["_N", *(str(number) for number in range(count))])
+    return "&".join(
+        ["required_N=CUSTOM_NUMA", *groups, f"same_subtree={together}", "group_policy=none"]
+    )
+
+
+def covering(children: int, classes: int, traits: int) -> tuple[str, str]:
+    lines = ["r"]
+    for child in range(children):
+        inventories = " ".join(f"CUSTOM_R{number}=10" for number in range(classes))
+        trait = f" CUSTOM_T{child}" if child < traits else ""
+        lines.append(f"  c{child} {inventories}{trait}")
+    resources = ",".join(f"CUSTOM_R{number}:1" for number in range(classes))
+    required = ",".join(f"CUSTOM_T{number}" for number in range(traits))
+    return "\n".join(lines), f"resources={resources}&required={required}"
+
+
+@pytest.mark.parametrize(
+    ("cloud", "query", "some"),
+    [
+        (numa(1, 2, 10), below_one_node(11), False),
+        (numa(1, 2, 10), below_one_node(10) + "&limit=10", True),
+        (numa(300, 2, 8), below_one_node(9), False),
+        (numa(1, 8, 8), below_one_node(9), False),
+        (describe(wide(1, 10, 10)), amounts(*[4] * 21, 1), False),
+        (describe(wide(1, 10, 10)), amounts(*[4] * 20, 1), True),
+        (describe(wide(1, 8, 100)), amounts(*[26] * 24, 24), False),
+        (describe(wide(1, 32, 4)), amounts(*[3] * 28, *[2] * 9), False),
+        (describe(wide(1, 32, 4)), amounts(*[3] * 28, *[2] * 8), True),
+        (cells(1, 8), servers(16, 20), False),
+        (cells(100, 4), servers(8, 20), False),
+        (cells(100, 4), servers(8, 10), True),
+        (*covering(10, 8, 9), False),
+        (covering(10, 8, 8)[0], covering(10, 8, 8)[1] + "&limit=10", True),
+        (*covering(12, 6, 7), False),
+    ],
+)
+def test_hopeless_requests_come_to_an_end(cloud: str, query: str, some: bool) -> None:
+    answer = search(forest_of(parse(cloud)), request_of(query))
+    assert not answer.given_up
+    assert len(answer) == (10 if some else 0)
+
+
+def test_a_search_that_takes_for_ever_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    engine = sys.modules[search.__module__]
+    outlook = sys.modules[Outlook.__module__]
+    monkeypatch.setattr(outlook, "_MOST_STATES", 10)
+    monkeypatch.setattr(engine, "_MOST_IN_VAIN", 100_000)
+    answer = search(forest_of(wide(1, 10, 10)), request_of(amounts(*[4] * 21, 1)))
+    assert answer.given_up
+    assert len(answer) == 0
+    answer = search(forest_of(wide(1, 10, 10)), request_of(amounts(*[4] * 20, 1)))
+    assert not answer.given_up

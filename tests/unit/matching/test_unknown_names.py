@@ -93,3 +93,12 @@ def test_never_looked_at(cloud: Cloud, query: str) -> None:
 def test_aggregates_need_not_exist(cloud: Cloud, query: str) -> None:
     request = request_of(f"resources=VCPU:1{query}&member_of=!unknown")
     assert len(search(forest_of(cloud), request)) == 1
+
+
+@pytest.mark.parametrize(
+    ("query", "error"),
+    [("resources=CUSTOM_NONE:1", CLASS), ("resources=VCPU:1&required=CUSTOM_NONE", TRAIT)],
+)
+def test_in_a_cloud_without_providers(query: str, error: type[Exception]) -> None:
+    with pytest.raises(error, match="CUSTOM_NONE"):
+        search(forest_of(Cloud({})), request_of(query))
