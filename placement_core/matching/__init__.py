@@ -3,6 +3,7 @@
 A `Forest` is a columnar picture of all provider trees. `search` asks it what a `CandidateRequest`
 asks for, in steps: which providers could serve each part of the request (`feasible`), under which
 roots all parts have one, and then, lazily, which combinations of them hold together (`search`).
+Where no rule by itself shows that there are none, `outlook` tells what can't be completed.
 `explain` takes the same steps and counts, with `rules` for what groups have to do with each other
 and `misses` for what is near.
 
