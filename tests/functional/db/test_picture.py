@@ -208,7 +208,7 @@ def test_every_change_is_seen_by_others(placement, other, placement_url, reads):
     other.context.picture._compare_at = 0
     seen(other)
     (settled,) = reads()
-    assert len(settled) > 5
+    assert settled
     other.context.picture._compare_at = 0
     seen(other)
     assert reads() == []
