@@ -16,7 +16,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
-from typing import TYPE_CHECKING, Concatenate, ParamSpec, TypeVar
+from typing import Concatenate, ParamSpec, TypeVar
 
 import sqlalchemy as sa
 from oslo_config import cfg
@@ -27,9 +27,7 @@ from placement_core import exceptions
 from placement_core.db import engine as db_engine
 from placement_core.db import errors, names, tree_changes
 from placement_core.db import tables as t
-
-if TYPE_CHECKING:
-    from placement_core.db.picture import Picture
+from placement_core.db.picture import Picture
 
 LOG = log.getLogger(__name__)
 
@@ -112,9 +110,6 @@ class Context:
         :raises ConfigurationError: an option in `[placement_core]` has a bad value.
         """
         if not self._pictures:
-            # Imported here: it takes numpy, which most of those who import us have no use for.
-            from placement_core.db.picture import Picture
-
             # Of several threads one is first. No lock, as one that is held when the process is
             # forked stays so in the child.
             self._pictures.setdefault(self.url, Picture(self))

@@ -212,11 +212,7 @@ class _Filters:
             left = rows[allowed[self._forest.aggregate_set[rows]]]
             tally("member_of", rows, left)
             rows = left
-        if self._out_of_aggregates.any():
-            left = rows[~self._out_of_aggregates[self._forest.aggregate_set[rows]]]
-            tally("forbidden aggregates", rows, left)
-            rows = left
-        return rows
+        return self._without_forbidden_aggregates(rows, tally)
 
     def alone(self, rows: Ints) -> Ints:
         """Those that pass all filters by themselves, as a group with a suffix wants it."""
@@ -229,18 +225,20 @@ class _Filters:
     def under_root(self, rows: Ints) -> Ints:
         """Those that are in the aggregates themselves, or whose root is in all of them."""
         forest = self._forest
-        own = forest.aggregate_set[rows]
         if self._in_aggregates:
             roots = forest.aggregate_set[forest.start[forest.tree[rows]]]
             allowed = np.logical_and.reduce(self._in_aggregates)
-            passing = allowed[own] | allowed[roots]
-            self.tally("member_of", rows, rows[passing])
-            rows, own = rows[passing], own[passing]
-        if self._out_of_aggregates.any():
-            left = rows[~self._out_of_aggregates[own]]
-            self.tally("forbidden aggregates", rows, left)
+            left = rows[allowed[forest.aggregate_set[rows]] | allowed[roots]]
+            self.tally("member_of", rows, left)
             rows = left
-        return rows
+        return self._without_forbidden_aggregates(rows, self.tally)
+
+    def _without_forbidden_aggregates(self, rows: Ints, tally: Tally) -> Ints:
+        if not self._out_of_aggregates.any():
+            return rows
+        left = rows[~self._out_of_aggregates[self._forest.aggregate_set[rows]]]
+        tally("forbidden aggregates", rows, left)
+        return left
 
 
 def _known(forest: Forest, aggregates: frozenset[str]) -> list[int]:
