@@ -13,7 +13,7 @@ import sys
 import pytest
 
 from placement_core import exceptions
-from placement_core.matching import CandidateRequest, Forest, search
+from placement_core.matching import CandidateRequest, Forest, chunk, search
 from tests.unit.matching import found, generate, queries
 from tests.unit.matching.clouds import Cloud, describe, forest_of, request_of, rows_of
 from tests.unit.matching.reference import Reference
@@ -73,9 +73,9 @@ def test_in_small_pieces(block: int, fruitless: int, monkeypatch: pytest.MonkeyP
     """
     engine = sys.modules[search.__module__]
     monkeypatch.setattr(engine, "_MOST_ANCHORS", 2)
-    monkeypatch.setattr(engine, "_MOST_JOINED", 3)
-    monkeypatch.setattr(engine, "_FEW_JOINED", 3)
-    monkeypatch.setattr(engine, "_MOST_FRUITLESS", fruitless)
+    monkeypatch.setattr(chunk, "MOST_JOINED", 3)
+    monkeypatch.setattr(chunk, "_FEW_JOINED", 3)
+    monkeypatch.setattr(chunk, "_MOST_FRUITLESS", fruitless)
     for seed in range(SEED + block * CUT, SEED + (block + 1) * CUT):
         chance = random.Random(seed)
         cloud = generate.cloud(chance, trees=8, providers=3)

@@ -8,15 +8,13 @@ from __future__ import annotations
 
 import itertools
 import random
-import sys
 from collections import Counter
 from collections.abc import Sequence
 
 import numpy as np
 import pytest
 
-from placement_core.matching import CandidateRequest, Forest, Found, search
-from placement_core.matching.outlook import Outlook
+from placement_core.matching import CandidateRequest, Forest, Found, chunk, outlook, search
 from tests.unit.matching import found
 from tests.unit.matching.clouds import Cloud, describe, forest_of, parse, request_of
 from tests.unit.matching.reference import Reference
@@ -463,10 +461,8 @@ def test_hopeless_requests_come_to_an_end(cloud: str, query: str, some: bool) ->
 
 
 def test_a_search_that_takes_for_ever_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
-    engine = sys.modules[search.__module__]
-    outlook = sys.modules[Outlook.__module__]
     monkeypatch.setattr(outlook, "_MOST_STATES", 10)
-    monkeypatch.setattr(engine, "_MOST_IN_VAIN", 100_000)
+    monkeypatch.setattr(chunk, "_MOST_IN_VAIN", 100_000)
     answer = search(forest_of(wide(1, 10, 10)), request_of(amounts(*[4] * 21, 1)))
     assert answer.given_up
     assert len(answer) == 0
