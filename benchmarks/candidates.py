@@ -18,57 +18,35 @@ The exit code is 1 when a target is missed or a case fails.
 from __future__ import annotations
 
 import argparse
+import contextlib
 import dataclasses
 import http.client
-import importlib.metadata
 import itertools
 import json
-import os
-import pathlib
-import signal
 import statistics
-import subprocess
 import sys
-import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
-from rich.console import Console
-from rich.table import Table
-
 import placement_core
 from benchmarks import candidates_cases as cases
-from benchmarks import candidates_floor, report, serving
+from benchmarks import floor, report, serving, sides
+from benchmarks.report import Result, Verdict, WrongAnswer, say, short
 from tests import databases
 
-MICROVERSION = "1.39"
 PEER_AT_LEAST = 3
 WARM_UP_SECONDS = 5.0
 LOAD = "/allocation_candidates?resources=PCPU:1&limit=1"  # which no provider has
 
 STATES = ("unchanged", "written")
 _MEASURED = ("cpu_ms", "latency_ms")
-_ROOT = pathlib.Path(__file__).parents[1]
-_NAMES = {"peer": "openstack-placement", "own": "placement-core", "floor": "the floor"}
-_PACKAGES = ("gunicorn", "SQLAlchemy", "PyMySQL", "psycopg2-binary", "orjson", "numpy")
-_VERSIONS = """\
-import importlib.metadata as m, json, sys
-print(json.dumps({d.metadata["Name"]: d.version for d in m.distributions()}))
-"""
-
 _FAILURES = (
     RuntimeError,
     OSError,
     http.client.HTTPException,
     placement_core.exceptions.PlacementError,
 )
-
-Result = dict[str, Any]
-
-
-class WrongAnswer(Exception):
-    """A service does not answer what it has to."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -80,28 +58,8 @@ class Plan:
     seconds: float
 
 
-@dataclasses.dataclass(frozen=True)
-class Verdict:
-    """A figure, and what it has to be at least (or, with `most`, at most)."""
-
-    case: str
-    what: str
-    measured: float
-    target: float
-    most: bool = False
-
-    @property
-    def ok(self) -> bool:
-        return self.measured <= self.target if self.most else self.measured >= self.target
-
-    def __str__(self) -> str:
-        word = "at most" if self.most else "at least"
-        mark = "ok" if self.ok else "MISSED"
-        return f"{self.case}: {self.what} {_short(self.measured)}, {word} {self.target:g}: {mark}"
-
-
 class Bench:
-    """Runs on one database server. What is measured is in `results` as soon as it is known."""
+    """Runs on one database server. A case is in `results` as soon as all of it is known."""
 
     def __init__(self, given: argparse.Namespace, results: dict[str, Result]) -> None:
         self._given = given
@@ -120,18 +78,19 @@ class Bench:
                 with placement_core.connect(url, create=True) as placement:
                     writer = self._build(placement, cloud)
                     for case in of_cloud:
-                        self._results[case.name] = {}
-                        self._measure_case(case, url, writer, self._results[case.name])
+                        result: Result = {}
+                        self._measure_case(case, url, writer, result)
+                        self._results[case.name] = result
             finally:
                 backend.drop(url)
 
     def _build(self, placement: placement_core.Placement, name: str) -> cases.Writer:
         cloud = cases.CLOUDS[name]
         started = time.monotonic()
-        writable = cases.build(placement, cloud)
+        writer = cases.build(placement, cloud)
         seconds = time.monotonic() - started
-        _say(f"the cloud {name}: {cloud.providers} providers, made in {seconds:.1f} s")
-        return cases.Writer(placement, writable)
+        say(f"the cloud {name}: {cloud.providers} providers, made in {seconds:.1f} s")
+        return writer
 
     def _measure_case(
         self, case: cases.Case, url: str, writer: cases.Writer, result: Result
@@ -140,70 +99,49 @@ class Bench:
         answers: dict[str, serving.Answer] = {}
         try:
             for who in self._given.sides:
-                with tempfile.TemporaryDirectory(prefix="benchmark-") as directory:
-                    service = self._service(who, case, url, pathlib.Path(directory), answers)
-                    result[who], answers[who] = self._measure_service(who, case, service, writer)
-                _say(f"{case.name}: {_NAMES[who]}: {_in_short(result[who])}")
+                with self._running(who, case, url, answers) as server:
+                    result[who], answers[who] = self._measure_service(who, case, server, writer)
+                say(f"{case.name}: {sides.NAMES[who]}: {_in_short(result[who])}")
             if {"peer", "own"} <= answers.keys() and case.limit is None:
                 _compare(answers["peer"], answers["own"])
         except (WrongAnswer, *_FAILURES) as error:
-            result["failed"] = f"{_NAMES[who]}: {error}"
-            _say(f"{case.name}: FAILED: {result['failed']}", *getattr(error, "__notes__", ()))
+            result["failed"] = f"{sides.NAMES[who]}: {error}"
+            say(f"{case.name}: FAILED: {result['failed']}", *getattr(error, "__notes__", ()))
 
-    def _service(
-        self,
-        who: str,
-        case: cases.Case,
-        url: str,
-        directory: pathlib.Path,
-        answers: Mapping[str, serving.Answer],
-    ) -> serving.Service:
+    @contextlib.contextmanager
+    def _running(
+        self, who: str, case: cases.Case, url: str, answers: Mapping[str, serving.Answer]
+    ) -> Iterator[serving.Server]:
         if who == "floor":
             # The answer to be sent is ours, or that of the only one that was asked.
             answer = answers["own"] if "own" in answers else answers["peer"]
-            candidates_floor.record(directory, _content_headers(answer), answer.body)
-            environment = {candidates_floor.VARIABLE: str(directory)}
-            application = "benchmarks.candidates_floor:application"
-            return serving.Service(sys.executable, application, environment, _ROOT)
-        tuning = cases.PEER_TUNING if who == "peer" and case.peer_tuned else ""
-        # A dollar sign would start an interpolation.
-        connection = url.replace("$", "$$")
-        (directory / "placement.conf").write_text(
-            "[api]\nauth_strategy = noauth2\n"
-            f"[placement_database]\nconnection = {connection}\n{tuning}"
-        )
-        environment = {"OS_PLACEMENT_CONFIG_DIR": str(directory)}
-        if who == "peer":
-            python, application = self._given.peer_python, "placement.wsgi.api:application"
+            recorded = floor.Recorded("200 OK", list(answer.headers.items()), answer.body)
+            context = sides.floor_running({"GET": recorded}, self._given)
         else:
-            python, application = sys.executable, "placement_api.wsgi:application"
-        return serving.Service(python, application, environment, directory)
+            tuning = cases.PEER_TUNING if who == "peer" and case.peer_tuned else ""
+            context = sides.running(who, self._given, url, tuning)
+        with context as server:
+            yield server
 
     def _measure_service(
-        self, who: str, case: cases.Case, service: serving.Service, writer: cases.Writer
+        self, who: str, case: cases.Case, server: serving.Server, writer: cases.Writer
     ) -> tuple[Result, serving.Answer]:
         """All figures of a service, and one of its answers."""
         result: Result = {}
-        with serving.running(
-            service,
-            workers=self._given.workers,
-            threads=self._given.threads,
-            microversion=MICROVERSION,
-        ) as server:
-            for client in server.clients:
-                # From here on, a worker has loaded whatever it keeps for all requests.
-                _check(client.get(LOAD), None)
-            server.forget_peaks()
-            loaded = server.memory()
-            longest = 0.0
-            for state in STATES if who != "floor" else STATES[:1]:
-                write = writer.write if state == "written" else None
-                asking = _Asking(server, case, write)
-                # One that needs so long has nothing to learn from the first writes.
-                if longest < WARM_UP_SECONDS:
-                    longest = asking.warm_up(self._given.threads + 1)
-                result[state] = asking.measure(self._plans[who])
-            after = server.memory()
+        for client in server.clients:
+            # From here on, a worker has loaded whatever it keeps for all requests.
+            _check(client.get(LOAD), None)
+        server.forget_peaks()
+        loaded = server.memory()
+        longest = 0.0
+        for state in STATES if who != "floor" else STATES[:1]:
+            write = writer.write if state == "written" else None
+            asking = _Asking(server, case, write)
+            # One that needs so long has nothing to learn from the first writes.
+            if longest < WARM_UP_SECONDS:
+                longest = asking.warm_up(self._given.threads + 1)
+            result[state] = asking.measure(self._plans[who])
+        after = server.memory()
         result["bytes"] = len(asking.answer.body)
         result["candidates"] = case.candidates
         result["memory"] = [
@@ -287,12 +225,6 @@ def _compare(peer: serving.Answer, own: serving.Answer) -> None:
         )
 
 
-def _content_headers(answer: serving.Answer) -> candidates_floor.Headers:
-    """Those that the application has sent, without the server's own."""
-    servers = {"server", "date", "connection", "transfer-encoding"}
-    return [item for item in answer.headers.items() if item[0].lower() not in servers]
-
-
 # --- what comes of it ---
 
 
@@ -337,7 +269,7 @@ def _rows(wanted: Sequence[cases.Case], results: Mapping[str, Result]) -> Iterat
             row = [case.name if state == "written" else "", state]
             ratios = {what: peer[what] / own[what] for what in _MEASURED if peer and own}
             for what in _MEASURED:
-                row += map(_short, (peer.get(what), own.get(what), ratios.get(what)))
+                row += map(short, (peer.get(what), own.get(what), ratios.get(what)))
             if state == "written":
                 row.append(f"{case.at_least:g}")
                 if ratios:
@@ -352,19 +284,19 @@ def _details(
         result = results.get(case.name, {"failed": ""})
         if "failed" in result:
             continue
-        sides = [result.get(who) for who in ("peer", "own")]
-        own = sides[1]
-        some = next(side for side in reversed(sides) if side)
+        both = [result.get(who) for who in ("peer", "own")]
+        own = both[1]
+        some = next(side for side in reversed(both) if side)
         floor = result.get("floor", {}).get("unchanged", {}).get("cpu_ms")
         yield [
             case.name,
-            *(_short(who and who["written"]["requests"]) for who in sides),
+            *(short(who and who["written"]["requests"]) for who in both),
             str(some["candidates"]),
-            _short(some["bytes"] / 1000),
-            _short(floor),
-            _short(own["unchanged"]["cpu_ms"] / floor if own and floor else None),
-            *(_short(who and _megabytes(who, "peak")) for who in sides),
-            *(_short(who and _megabytes(who, "extra")) for who in sides),
+            short(some["bytes"] / 1000),
+            short(floor),
+            short(own["unchanged"]["cpu_ms"] / floor if own and floor else None),
+            *(short(who and _megabytes(who, "peak")) for who in both),
+            *(short(who and _megabytes(who, "extra")) for who in both),
         ]
 
 
@@ -373,53 +305,36 @@ def _megabytes(figures: Result, what: str) -> float:
     return float(max(memory[what] for memory in figures["memory"])) / 1e6
 
 
-def _short(number: float | None) -> str:
-    if number is None:
-        return ""
-    if isinstance(number, int) or number >= 100:
-        return f"{number:,.0f}"
-    return f"{number:.1f}" if number >= 10 else f"{number:.2f}"
-
-
 def _in_short(figures: Result) -> str:
     states = [
-        f"{state} {_short(figures[state]['cpu_ms'])} ms CPU,"
-        f" {_short(figures[state]['latency_ms'])} ms ({figures[state]['requests']} requests)"
+        f"{state} {short(figures[state]['cpu_ms'])} ms CPU,"
+        f" {short(figures[state]['latency_ms'])} ms ({figures[state]['requests']} requests)"
         for state in STATES
         if state in figures
     ]
     return "; ".join(states)
 
 
-def _say(*lines: str) -> None:
-    print(*lines, sep="\n", file=sys.stderr, flush=True)
-
-
-def _publish(given: argparse.Namespace, versions: Result, results: Mapping[str, Result]) -> bool:
+def _publish(
+    given: argparse.Namespace, versions: sides.Versions, results: Mapping[str, Result]
+) -> bool:
     """Print and write down all that was measured; say whether it is as it has to be."""
-    details = Table()
-    for column in (
-        *("case", "peer\nreq.", "ours\nreq.", "candi-\ndates", "kB", "floor\nCPU ms"),
-        *("floors,\nunch.", "peer\nMB", "ours\nMB", "peer\nextra", "ours\nextra"),
-    ):
-        details.add_column(column, no_wrap=True)
+    details: list[Sequence[str]] = []
     rows: list[Sequence[str]] = []
-    verdicts: dict[str, list[Verdict]] = {}
-    failed = False
+    verdicts: dict[str, Sequence[Verdict]] = {}
     for name, of_database in results.items():
         server, measured = of_database["server"], of_database["cases"]
         rows += [[server], *_rows(given.cases, measured)]
-        details.add_row(server)
-        for row in _details(given.cases, measured):
-            details.add_row(*row)
+        details += [[server], *_details(given.cases, measured)]
         verdicts[name] = list(_verdicts(given.cases, measured))
-        of_database["targets"] = [
-            {**dataclasses.asdict(verdict), "ok": verdict.ok} for verdict in verdicts[name]
-        ]
-        failed |= not all(verdict.ok for verdict in verdicts[name])
-        failed |= any("failed" in result for result in measured.values())
-    console = Console(width=None if sys.stdout.isatty() else report.WIDTH)
-    console.print(details)
+    lines, well = report.judge(results, verdicts)
+    report.print_table(
+        [
+            *("case", "peer\nreq.", "ours\nreq.", "candi-\ndates", "kB", "floor\nCPU ms"),
+            *("floors,\nunch.", "peer\nMB", "ours\nMB", "peer\nextra", "ours\nextra"),
+        ],
+        details,
+    )
     report.publish(
         {
             "benchmark": "candidates",
@@ -435,41 +350,11 @@ def _publish(given: argparse.Namespace, versions: Result, results: Mapping[str, 
         rows,
         given.json,
     )
-    for name, of_database in results.items():
-        for verdict in verdicts[name]:
-            print(f"{of_database['server']}: {verdict}")
-        for case, result in of_database["cases"].items():
-            if "failed" in result:
-                print(f"{of_database['server']}: {case}: FAILED: {result['failed']}")
-    return not failed
+    print(*lines, sep="\n")
+    return well
 
 
 # --- the command ---
-
-
-def _versions(given: argparse.Namespace) -> Result:
-    """Of what runs on either side.
-
-    :raises SystemExit: the published service cannot be run.
-    """
-    versions = {"own": {name: importlib.metadata.version(name) for name in _PACKAGES}}
-    if "peer" in given.sides:
-        try:
-            done = subprocess.run(
-                [given.peer_python, "-c", _VERSIONS], check=True, stdout=subprocess.PIPE
-            )
-        except (OSError, subprocess.CalledProcessError) as error:
-            raise SystemExit(
-                f"no Python of the published service: {error}\n"
-                "'make .venv/peer/bin/python' makes one; --peer-python names another"
-            ) from None
-        installed = json.loads(done.stdout)
-        missing = [n for n in ("openstack-placement", "gunicorn") if n not in installed]
-        if missing:
-            raise SystemExit(f"{given.peer_python} is without {' and '.join(missing)}")
-        wanted = ("openstack-placement", *_PACKAGES)
-        versions["peer"] = {name: installed[name] for name in wanted if name in installed}
-    return versions
 
 
 def _show_cases(wanted: Sequence[cases.Case]) -> None:
@@ -496,21 +381,7 @@ def _options() -> argparse.Namespace:
         help="only these (default: all; --list shows them)",
     )
     parser.add_argument("--list", action="store_true", help="show the cases and end")
-    parser.add_argument("--workers", type=int, default=2, help="processes (default: 2)")
-    parser.add_argument("--threads", type=int, default=4, help="of each of them (default: 4)")
-    parser.add_argument(
-        "--sides",
-        metavar="NAMES",
-        type=lambda names: names.split(","),
-        default=["peer", "own", "floor"],
-        help="whom to measure (default: peer,own,floor)",
-    )
-    parser.add_argument(
-        "--peer-python",
-        metavar="FILE",
-        default=os.environ.get("PLACEMENT_PEER_PYTHON", ".venv/peer/bin/python"),
-        help="a Python with openstack-placement, gunicorn and the database drivers in it",
-    )
+    sides.add_options(parser)
     parser.add_argument(
         "--peer-seconds",
         metavar="N",
@@ -523,18 +394,9 @@ def _options() -> argparse.Namespace:
         "--peer-requests", metavar="N", type=int, help="ask it so many times instead"
     )
     given = parser.parse_args()
-    unknown = [side for side in given.sides if side not in _NAMES]
-    if unknown or not {"peer", "own"} & {*given.sides}:
-        parser.error("--sides: peer, own or both, and the floor if wanted")
-    # The floor is recorded from what the others have answered.
-    given.sides = [side for side in _NAMES if side in given.sides]
+    sides.check(parser, given)
     given.cases = [case for name, case in cases.CASES.items() if name in given.cases]
-    given.peer_python = os.path.abspath(given.peer_python)
     return given
-
-
-def _end(*_: object) -> None:
-    raise KeyboardInterrupt
 
 
 def main() -> int:
@@ -542,32 +404,12 @@ def main() -> int:
     if given.list:
         _show_cases(given.cases)
         return 0
-    versions = _versions(given)
-    signal.signal(signal.SIGTERM, _end)
-    results: dict[str, Result] = {}
-    interrupted = False
-    try:
-        for name in given.databases:
-            with report.backend(name) as backend:
-                _say(f"--- {name} ---")
-                measured: dict[str, Result] = {}
-                url = backend.create()
-                try:
-                    server = report.server_version(url)
-                finally:
-                    backend.drop(url)
-                results[name] = {"server": server, "cases": measured}
-                Bench(given, measured).measure(backend, given.cases)
-    except KeyboardInterrupt:
-        interrupted = True
-        _say("interrupted; this is what was measured so far")
-        for of_database in results.values():
-            # The case that was under way is no result.
-            of_database["cases"] = {
-                case: result
-                for case, result in of_database["cases"].items()
-                if "failed" in result or {*given.sides} <= result.keys()
-            }
+    versions = sides.versions(given)
+
+    def measure(backend: databases.Backend, measured: dict[str, Result]) -> None:
+        Bench(given, measured).measure(backend, given.cases)
+
+    results, interrupted = report.on_each(given.databases, measure)
     if not results:
         return 130
     as_required = _publish(given, versions, results)

@@ -5,7 +5,7 @@ VGPUs: requests to the API of `openstack-placement`, in process through its `Pla
 a reshape for every host. It runs in the service's own environment and prints what it took as JSON:
 `{"hosts": ..., "seconds": ..., "cpu_seconds": ...}`, without what it takes to import and connect.
 
-    OS_PLACEMENT_DATABASE__CONNECTION=URL PEER_PYTHON benchmarks/peer_upgrade.py
+    OS_PLACEMENT_DATABASE__CONNECTION=URL PEER_PYTHON -m benchmarks.peer_upgrade
 """
 
 from __future__ import annotations

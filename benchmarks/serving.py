@@ -1,8 +1,8 @@
 """Services to measure: gunicorn around any WSGI application, and what its workers use up.
 
 Every service is run in the same way, in an environment of its own: the same server program, so
-many workers with so many threads. Clients hold one connection to each worker, so that requests can
-be spread evenly. Needs Linux: what processes use is read from `/proc` and from their CPU clocks.
+many workers with so many threads. Connections are spread evenly over the workers. Needs Linux:
+what processes use is read from `/proc` and from their CPU clocks.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import http.client
+import itertools
 import os
 import pathlib
 import socket
@@ -21,11 +22,22 @@ from collections.abc import Iterator, Mapping, Sequence
 START_TIMEOUT = 120  # seconds
 STOP_TIMEOUT = 30
 REQUEST_TIMEOUT = 600
-CONNECT_ATTEMPTS = 400  # until each worker has accepted a connection
+LOG_LINES = 30
+CONNECT_ATTEMPTS = 400  # for each connection, until the right worker has accepted it
 IDLE_AFTER = 0.002  # seconds in which a process uses no processor time
 IDLE_TIMEOUT = 10
+START_REST = 0.2  # seconds in which a service that has started does next to nothing
+START_REST_CPU = 0.002
 
-_HEADERS = {"X-Auth-Token": "admin", "Accept": "application/json"}
+
+def headers(microversion: str) -> Mapping[str, str]:
+    """What all requests have in common."""
+    return {
+        "X-Auth-Token": "admin",
+        "X-Roles": "admin,service",  # reshapes are for services
+        "Accept": "application/json",
+        "OpenStack-API-Version": f"placement {microversion}",
+    }
 
 
 @dataclasses.dataclass(frozen=True)
@@ -65,7 +77,7 @@ class Client:
 
     def __init__(self, port: int, microversion: str) -> None:
         self._connection = http.client.HTTPConnection("127.0.0.1", port, timeout=REQUEST_TIMEOUT)
-        self._headers = {**_HEADERS, "OpenStack-API-Version": f"placement {microversion}"}
+        self._headers = headers(microversion)
 
     def get(self, path: str) -> Answer:
         started = time.perf_counter()
@@ -77,6 +89,8 @@ class Client:
 
     def worker(self, candidates: Sequence[int]) -> int | None:
         """Which of these processes holds the other end of the connection."""
+        if self._connection.sock is None:
+            raise RuntimeError("the service does not leave connections open")
         inode = _peer_inode(self._connection.sock)
         wanted = f"socket:[{inode}]"
         for process in candidates:
@@ -86,21 +100,52 @@ class Client:
                         return process
         return None
 
+    @property
+    def socket(self) -> socket.socket:
+        """Of the connection, between two requests."""
+        return self._connection.sock
+
     def close(self) -> None:
         self._connection.close()
 
 
 class Server:
-    """A service that runs. `clients` holds a connection to each of `workers`."""
+    """A service that runs. `clients` holds a connection to each of `workers`.
 
-    def __init__(self, process: subprocess.Popen[bytes], clients: Mapping[int, Client]) -> None:
-        self._process = process
-        self.workers = list(clients)
-        self.clients = list(clients.values())
+    :ivar start_seconds: from its start to its first answer.
+    :ivar start_cpu_seconds: processor time of all its processes until each worker has answered.
+    """
+
+    def __init__(self, started: Started, start_seconds: float) -> None:
+        self._started = started
+        self.start_seconds = start_seconds
+        held = started.connect(len(started.workers()))
+        self.workers = list(held)
+        self.clients = [client for (client,) in held.values()]
+        self.start_cpu_seconds = started.cpu_seconds()
+
+    @contextlib.contextmanager
+    def connected(self, count: int) -> Iterator[Sequence[Client]]:
+        """More connections, as many to each worker as to any other, or one more; in turns."""
+        held = self._started.connect(count)
+        turns = itertools.zip_longest(*held.values())
+        clients = [client for turn in turns for client in turn if client is not None]
+        try:
+            yield clients
+        finally:
+            for client in clients:
+                client.close()
 
     def cpu_seconds(self) -> float:
         """Processor time that the workers have used so far, once they have nothing to do."""
         return sum(_settled(worker) for worker in self.workers)
+
+    def cpu_so_far(self) -> float:
+        """The same while they work."""
+        return sum(_clock(worker) for worker in self.workers)
+
+    def last_logged(self) -> str:
+        return self._started.last_logged()
 
     def memory(self) -> Sequence[Memory]:
         """Of each worker."""
@@ -112,13 +157,114 @@ class Server:
             pathlib.Path(f"/proc/{worker}/clear_refs").write_text("5")
 
 
-@contextlib.contextmanager
-def running(
-    service: Service, *, workers: int, threads: int, microversion: str
-) -> Iterator[Server]:
-    """Serve on a port of its own for the length of the block.
+class Started:
+    """A service that was started just now and may not answer yet; a client waits until it does."""
 
-    :raises RuntimeError: it cannot be started. Errors carry the end of its log as a note.
+    def __init__(
+        self,
+        process: subprocess.Popen[bytes],
+        port: int,
+        workers: int,
+        microversion: str,
+        since: float,
+        log: pathlib.Path,
+    ) -> None:
+        self._process = process
+        self._log = log
+        self._port = port
+        self._expected = workers
+        self._microversion = microversion
+        self._since = since
+        self._stack = contextlib.ExitStack()
+
+    def client(self) -> Client:
+        """A connection, which the first worker that is ready will accept."""
+        client = Client(self._port, self._microversion)
+        self._stack.callback(client.close)
+        return client
+
+    def close(self) -> None:
+        """Close all connections that are still open."""
+        self._stack.close()
+
+    def last_logged(self) -> str:
+        """The end of the service's log."""
+        lines = self._log.read_text(errors="replace").splitlines()[-LOG_LINES:]
+        return "\n".join(["the last that the service logged:", *lines])
+
+    def seconds(self) -> float:
+        """How long ago the process was started."""
+        return time.perf_counter() - self._since
+
+    def cpu_seconds(self) -> float:
+        """Processor time of all processes so far."""
+        return sum(_clock(process) for process in self._processes())
+
+    def workers(self) -> Sequence[int]:
+        return _children(self._process.pid)
+
+    def server(self) -> Server:
+        """Wait until all workers are ready.
+
+        :raises RuntimeError: they are not.
+        """
+        try:
+            self.client().get("/")
+        except OSError as error:
+            raise RuntimeError(f"the service does not answer: {error!r}") from error
+        seconds = self.seconds()
+        # To look for a worker that still loads the application would disturb it.
+        self._wait_for_rest()
+        if len(self.workers()) != self._expected:
+            raise RuntimeError(f"only {len(self.workers())} of {self._expected} workers run")
+        return Server(self, seconds)
+
+    def connect(self, count: int) -> Mapping[int, Sequence[Client]]:
+        """So many connections, by the workers they are spread over.
+
+        :raises RuntimeError: the workers do not accept them evenly.
+        """
+        workers = self.workers()
+        least, more = divmod(count, len(workers))
+        held: dict[int, list[Client]] = {worker: [] for worker in workers}
+        for _ in range(CONNECT_ATTEMPTS * count):
+            client = self.client()
+            client.get("/")
+            worker = client.worker(workers)
+            if worker is not None and len(held[worker]) < least:
+                held[worker].append(client)
+            elif worker is not None and len(held[worker]) == least and more:
+                held[worker].append(client)
+                more -= 1
+            else:
+                client.close()
+                # Another worker's turn.
+                time.sleep(0.005)
+            if sum(map(len, held.values())) == count:
+                return held
+        numbers = [len(clients) for clients in held.values()]
+        raise RuntimeError(f"{count} connections are not spread over the workers, but {numbers}")
+
+    def _wait_for_rest(self) -> None:
+        deadline = time.monotonic() + START_TIMEOUT
+        while time.monotonic() < deadline:
+            before, used = self._processes(), self.cpu_seconds()
+            time.sleep(START_REST)
+            if before == self._processes() and self.cpu_seconds() - used < START_REST_CPU:
+                return
+        raise RuntimeError("the service does not come to rest after its start")
+
+    def _processes(self) -> Sequence[int]:
+        return [self._process.pid, *self.workers()]
+
+
+@contextlib.contextmanager
+def starting(
+    service: Service, *, workers: int, threads: int, microversion: str
+) -> Iterator[Started]:
+    """Start a service on a port of its own, and end it after the block.
+
+    Errors carry the end of its log as a note.
     """
     with tempfile.TemporaryDirectory(prefix="benchmark-") as directory:
         log = pathlib.Path(directory) / "service.log"
@@ -128,6 +274,7 @@ def running(
             # As gunicorn does, but too late for the connection that waits for it in the backlog.
             listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             port = listening.getsockname()[1]
+            since = time.perf_counter()
             process = subprocess.Popen(
                 _command(service, listening.fileno(), workers, threads),
                 pass_fds=[listening.fileno()],
@@ -141,11 +288,12 @@ def running(
             )
         with contextlib.ExitStack() as stack:
             stack.callback(_stop, process)
+            started = Started(process, port, workers, microversion, since, log)
+            stack.callback(started.close)
             try:
-                clients = _connect(process, port, workers, microversion, stack)
-                yield Server(process, clients)
+                yield started
             except Exception as error:
-                error.add_note(f"the last that the service logged:\n{_tail(log)}")
+                error.add_note(started.last_logged())
                 raise
 
 
@@ -177,38 +325,6 @@ def _stop(process: subprocess.Popen[bytes]) -> None:
         process.wait()
 
 
-def _connect(
-    process: subprocess.Popen[bytes],
-    port: int,
-    workers: int,
-    microversion: str,
-    stack: contextlib.ExitStack,
-) -> Mapping[int, Client]:
-    """A connection to each worker; the first one waits until the service has started."""
-    found: dict[int, Client] = {}
-    deadline = time.monotonic() + START_TIMEOUT
-    for _ in range(CONNECT_ATTEMPTS):
-        client = Client(port, microversion)
-        stack.callback(client.close)
-        try:
-            client.get("/")
-        except OSError as error:
-            raise RuntimeError(f"the service does not answer: {error!r}") from error
-        present = _children(process.pid)
-        worker = client.worker(present)
-        if worker is None or worker in found:
-            client.close()
-            # A worker that is still loading the application accepts nothing.
-            time.sleep(0.02)
-        else:
-            found[worker] = client
-        if len(found) == workers:
-            return found
-        if time.monotonic() > deadline:
-            break
-    raise RuntimeError(f"only {len(found)} of {workers} workers have accepted a connection")
-
-
 def _peer_inode(connected: socket.socket) -> str:
     """The inode of the other end of a loopback connection."""
     ours, theirs = connected.getsockname()[1], connected.getpeername()[1]
@@ -228,15 +344,19 @@ def _children(process: int) -> Sequence[int]:
         return []
 
 
+def _clock(process: int) -> float:
+    """The CPU clock of a process, with threads that have ended; its resolution is nanoseconds."""
+    # What clock_getcpuclockid(3) returns.
+    return time.clock_gettime((~process << 3) | 2)
+
+
 def _settled(process: int) -> float:
     """The CPU clock of a process when it stands still: answers are read before all is done."""
-    # What clock_getcpuclockid(3) returns; in nanoseconds, and with threads that have ended.
-    clock = (~process << 3) | 2
     deadline = time.monotonic() + IDLE_TIMEOUT
-    before = time.clock_gettime(clock)
+    before = _clock(process)
     while True:
         time.sleep(IDLE_AFTER)
-        now = time.clock_gettime(clock)
+        now = _clock(process)
         if now == before:
             return now
         if time.monotonic() > deadline:
@@ -254,7 +374,3 @@ def _kilobytes(path: pathlib.Path) -> Mapping[str, int]:
     """The lines `Name:   123 kB` of a file, in bytes."""
     lines = (line.split() for line in path.read_text().splitlines())
     return {line[0].rstrip(":"): int(line[1]) * 1024 for line in lines if line[2:] == ["kB"]}
-
-
-def _tail(log: pathlib.Path, lines: int = 30) -> str:
-    return "\n".join(log.read_text(errors="replace").splitlines()[-lines:])

@@ -28,7 +28,7 @@ from typing import Any
 import sqlalchemy as sa
 
 import placement_core
-from benchmarks import report
+from benchmarks import clouds, report
 from examples import synthetic_cloud
 from tests import databases
 
@@ -92,14 +92,16 @@ class Bench:
             return self._run(command, cloud, compare)
 
     def _peer(self, cloud: str, *, compare: bool = False) -> tuple[Run, object]:
-        script = str(_ROOT / "benchmarks" / "peer_upgrade.py")
-        return self._run([self._peer_python, script], cloud, compare)
+        # As a script, it would find our modules before the libraries of the same names.
+        command = [self._peer_python, "-m", "benchmarks.peer_upgrade"]
+        return self._run(command, cloud, compare)
 
     def _run(self, command: Sequence[str], cloud: str, compare: bool) -> tuple[Run, object]:
         """Run a command on a copy of a cloud: what it printed, and what it made of the cloud."""
         url = self._backend.copy(cloud)
         try:
-            _analyse(url)
+            engine = sa.create_engine(url, poolclass=sa.NullPool)
+            clouds.analyse(engine)
             done = subprocess.run(
                 command,
                 cwd=_ROOT,
@@ -110,17 +112,6 @@ class Bench:
             return json.loads(done.stdout), _content(url) if compare else None
         finally:
             self._backend.drop(url)
-
-
-def _analyse(url: str) -> None:
-    """Give the optimiser the statistics that it has of any database some minutes old."""
-    engine = sa.create_engine(url, poolclass=sa.NullPool, isolation_level="AUTOCOMMIT")
-    with engine.connect() as connection:
-        if engine.dialect.name == "mysql":
-            for table in sa.inspect(connection).get_table_names():
-                connection.exec_driver_sql(f"ANALYZE TABLE {table}").all()
-        else:
-            connection.exec_driver_sql("ANALYZE")
 
 
 def _content(url: str) -> object:
