@@ -1,7 +1,7 @@
 """Deciding whether a caller may do something, by oslo.policy.
 
 Each application has an enforcer of its own. It reads the policy files when it is made, and again
-when one of them has changed, all of them or none:
+within a second when one of them has changed, all of them or none:
 
 * A file that can't be used when the service starts keeps it from starting: `InvalidPolicy`.
 * A file that can't be used later is reported once, at ERROR, and the rules of before stay in
@@ -18,6 +18,7 @@ from __future__ import annotations
 
 import os
 import threading
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
@@ -31,6 +32,7 @@ from placement_api import policies
 
 LOG = log.getLogger(__name__)
 
+LOOK_EVERY = 1.0  # seconds, at whether the files have changed
 _MOST_DECISIONS = 10_000  # remembered
 _OWN_CHECKS = policy.AndCheck.__module__
 
@@ -137,13 +139,17 @@ class Enforcer(policy.Enforcer):
         self._loaded: _State | None = None
         self._loading = threading.Lock()
         self._decisions: dict[str, bool] | None = None  # None when they hold only once
+        self._look_at = 0.0  # when
 
     def decide(self, rule: str, target: Mapping[str, Any], credentials: dict[str, Any]) -> bool:
         """Whether somebody may do something, as `authorize` says.
 
         :raises: what `authorize` raises.
         """
-        self.load_rules()
+        now = time.monotonic()
+        if now >= self._look_at:
+            self.load_rules()
+            self._look_at = now + LOOK_EVERY
         decisions = self._decisions
         if decisions is None:
             return bool(self.authorize(rule, target, credentials))

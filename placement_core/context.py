@@ -25,13 +25,14 @@ from sqlalchemy.engine import Connection, Engine
 
 from placement_core import exceptions
 from placement_core.db import engine as db_engine
-from placement_core.db import errors, names, tree_changes
+from placement_core.db import errors, names, transactions, tree_changes
 from placement_core.db import tables as t
 from placement_core.db.picture import Picture
 
 LOG = log.getLogger(__name__)
 
 ATTEMPTS = 10
+_RECORD = sa.insert(t.provider_tree_changes)
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -81,7 +82,8 @@ class Context:
         )
         self._pictures: dict[str, Picture] = {}
         self._untrimmed = 0  # rows that were added to provider_tree_changes since it was trimmed
-        self._write_engine = engine.execution_options(**{db_engine.WRITES: True})
+        self._write_engine = engine.execution_options(**{transactions.WRITES: True})
+        self._read_engine = transactions.without(engine)
 
     @property
     def in_transaction(self) -> bool:
@@ -161,7 +163,10 @@ class Context:
         """
         if write and self.read_only:
             raise exceptions.ReadOnly(operation=operation)
-        block = self._outermost(write) if self._open is None else self._joined(write, operation)
+        if self._open is None:
+            block = self._outermost(write, write or is_block)
+        else:
+            block = self._joined(write, operation)
         with block as transaction:
             transaction.ops += is_op
             transaction.reading_blocks += is_block and not write
@@ -179,12 +184,12 @@ class Context:
         self.engine.dispose()
 
     @contextmanager
-    def _outermost(self, write: bool) -> Iterator[Transaction]:
+    def _outermost(self, write: bool, begin: bool) -> Iterator[Transaction]:
+        """:param begin: tell the server of it; a single op that reads can do without."""
         if self.closed:
             raise exceptions.DatabaseUnavailable(url=self.url, reason="it was closed")
-        engine = self._write_engine if write else self.engine
         with self.turn, self._translated():
-            with engine.connect() as connection, connection.begin():
+            with self._connect(write, begin) as connection:
                 transaction = Transaction(connection, self._shared_names, write=write)
                 self._local.transaction = transaction
                 try:
@@ -194,9 +199,16 @@ class Context:
                     self._record_tree_changes(transaction)
                 finally:
                     self._local.transaction = None
+                if begin:
+                    connection.commit()
             transaction.names.committed()
         if self._untrimmed >= tree_changes.TRIM_EVERY:
             self._trim_tree_changes()
+
+    def _connect(self, write: bool, begin: bool) -> Connection:
+        if begin:
+            return transactions.begun(self._write_engine if write else self.engine)
+        return self._read_engine.connect()
 
     @contextmanager
     def _joined(self, write: bool, operation: str) -> Iterator[Transaction]:
@@ -242,8 +254,7 @@ class Context:
     def _record_tree_changes(self, transaction: Transaction) -> None:
         if transaction.changed_trees and self.records_tree_changes:
             transaction.connection.execute(
-                sa.insert(t.provider_tree_changes),
-                [{"root_provider_id": root} for root in sorted(transaction.changed_trees)],
+                _RECORD, [{"root_provider_id": root} for root in sorted(transaction.changed_trees)]
             )
             self._untrimmed += len(transaction.changed_trees)
 
@@ -280,6 +291,22 @@ class Context:
                 time.sleep(random.uniform(0, 0.01 * 2 ** min(attempt, 6)))
         raise AssertionError("unreachable")
 
+    def read(self, operation: Callable[[], R]) -> R:
+        """Run `operation`, which only reads, in this thread's transaction or on its own.
+
+        The connection may have been lost since it was used last, which shows when it is read from
+        first. By itself, it is then run again.
+        """
+        try:
+            with self.transaction(write=False):
+                return operation()
+        except exceptions.ConnectionLost as error:
+            if self.in_transaction:
+                raise
+            LOG.debug("Reading again: %s", error)
+        with self.transaction(write=False):
+            return operation()
+
 
 def _interruption(error: BaseException) -> BaseException | None:
     """The ctrl-C that `error` came after, if any.
@@ -298,8 +325,7 @@ def reads(op: Callable[Concatenate[Context, P], R]) -> Callable[Concatenate[Cont
 
     @functools.wraps(op)
     def reading(context: Context, /, *args: P.args, **kwargs: P.kwargs) -> R:
-        with context.transaction(write=False):
-            return op(context, *args, **kwargs)
+        return context.read(lambda: op(context, *args, **kwargs))
 
     return reading
 

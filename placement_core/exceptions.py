@@ -336,6 +336,10 @@ class DatabaseUnavailable(DatabaseError):
     template = "Cannot use the database {url}: {reason}"
 
 
+class ConnectionLost(DatabaseUnavailable):
+    """A connection that was there is not any more; a new one may work."""
+
+
 class DatabaseNotMigrated(DatabaseError):
     """:ivar found: the revision found, or None."""
 

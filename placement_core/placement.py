@@ -28,6 +28,8 @@ from placement_core.db import tables as t
 P = ParamSpec("P")
 R = TypeVar("R")
 
+_PING = sa.select(t.resource_classes.c.id).limit(1)
+
 DEFAULT_DATABASE = os.path.join("~", ".placement", "placement.sqlite")
 
 
@@ -143,8 +145,8 @@ class Placement:
 
         :raises DatabaseUnavailable: it does not, or has no tables, or was closed.
         """
-        with self.context.transaction(write=False, operation="ping"):
-            self.context.connection.execute(sa.select(t.resource_classes.c.id).limit(1)).first()
+        context = self.context
+        context.read(lambda: context.connection.execute(_PING).first())
 
     def close(self) -> None:
         """Close the connections. The object can't be used afterwards."""

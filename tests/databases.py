@@ -47,6 +47,24 @@ def is_stale(name: str, now: float) -> bool:
     return match is not None and now - int(match[1]) > STALE_AFTER
 
 
+def disconnect_all(url: str) -> None:
+    """End all connections to a database on a server, as when that is restarted."""
+    engine = sa.create_engine(url, isolation_level="AUTOCOMMIT", poolclass=pool.NullPool)
+    with engine.connect() as connection:
+        if engine.dialect.name == "mysql":
+            ids = connection.exec_driver_sql(
+                "SELECT id FROM information_schema.processlist"
+                " WHERE db = DATABASE() AND id <> CONNECTION_ID()"
+            ).scalars()
+            for number in ids.all():
+                connection.exec_driver_sql(f"KILL {number}")
+        else:
+            connection.exec_driver_sql(
+                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+                " WHERE datname = current_database() AND pid <> pg_backend_pid()"
+            )
+
+
 # What a migrated database holds from the start, and what makes it so again.
 _KEPT = {
     "alembic_version": "version_num",

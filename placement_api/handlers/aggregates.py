@@ -20,11 +20,8 @@ _RULE: Final = "placement:resource_providers:aggregates:"
 def list_for_provider(request: Request, *, uuid: str) -> webob.Response:
     """GET /resource_providers/{uuid}/aggregates"""
     request.authorize(f"{_RULE}list")
-    placement = request.placement
-    with placement.transaction(read_only=True):
-        provider = placement.resource_providers.get(uuid)
-        found = placement.aggregates.for_provider(uuid)
-    return _collection(request, [one.uuid for one in found], provider.generation)
+    found = request.placement.aggregates.for_provider(uuid)
+    return _collection(request, [one.uuid for one in found], found.generation)
 
 
 @takes_json

@@ -11,8 +11,7 @@ from placement_api import errors, microversion, render
 from placement_api.gates import answers_json, since, takes_json
 from placement_api.request import Request
 from placement_api.schemas import allocation as schemas
-from placement_core import exceptions
-from placement_core.objects import Allocation
+from placement_core.objects import Allocation, Consumer
 from placement_core.objects.resource_provider import normalised_uuid
 from placement_core.ops.allocations import NEW, Claim
 from placement_core.ops.consumers import UNKNOWN_TYPE
@@ -24,13 +23,8 @@ _RULE: Final = "placement:allocations:"
 def show(request: Request, *, consumer_uuid: str) -> webob.Response:
     """GET /allocations/{consumer_uuid}"""
     request.authorize(f"{_RULE}list")
-    placement = request.placement
-    with placement.transaction(read_only=True):
-        found = placement.allocations.for_consumer(consumer_uuid)
-        try:
-            owner = _owner(request, consumer_uuid) if found else {}
-        except exceptions.ConsumerNotFound:
-            found, owner = (), {}  # it let go of them between the two reads
+    found = request.placement.allocations.for_consumer(consumer_uuid)
+    owner = _owner(request, found.consumer) if found.consumer else {}
     body = {"allocations": _by_provider(found), **owner}
     return render.json(request, body, modified=_written(found))
 
@@ -40,17 +34,14 @@ def show(request: Request, *, consumer_uuid: str) -> webob.Response:
 def list_for_provider(request: Request, *, uuid: str) -> webob.Response:
     """GET /resource_providers/{uuid}/allocations"""
     request.authorize("placement:resource_providers:allocations:list")
-    placement = request.placement
-    with placement.transaction(read_only=True):
-        provider = placement.resource_providers.get(uuid)
-        found = placement.allocations.for_provider(uuid)
+    found = request.placement.allocations.for_provider(uuid)
     allocations: dict[str, dict[str, Any]] = render.group(
         (row.consumer_uuid, row.resource_class, row.used) for row in found
     )
     if request.version >= microversion.CONSUMER_GENERATIONS:
         for row in found:
             allocations[row.consumer_uuid]["consumer_generation"] = row.consumer_generation
-    body = {"resource_provider_generation": provider.generation, "allocations": allocations}
+    body = {"resource_provider_generation": found.generation, "allocations": allocations}
     return render.json(request, body, modified=_written(found))
 
 
@@ -109,12 +100,11 @@ def claim(request: Request, body: Mapping[str, Any]) -> Claim:
     )
 
 
-def _owner(request: Request, consumer_uuid: str) -> dict[str, Any]:
+def _owner(request: Request, consumer: Consumer) -> dict[str, Any]:
     """What is told of a consumer beside its allocations."""
     if request.version < microversion.ALLOCATIONS_BY_PROVIDER:
         return {}
-    consumer = request.placement.consumers.get(consumer_uuid)
-    owner = {
+    owner: dict[str, Any] = {
         "project_id": consumer.project.external_id,
         "user_id": consumer.user.external_id,
     }

@@ -23,13 +23,9 @@ FIELDS: Final = ("total", *INVENTORY_DEFAULTS)
 def list_inventories(request: Request, *, uuid: str) -> webob.Response:
     """GET /resource_providers/{uuid}/inventories"""
     request.authorize(f"{_RULE}list")
-    placement = request.placement
-    # The generation first: one that is too old makes a later write fail, not lose an update.
-    with placement.transaction(read_only=True):
-        provider = placement.resource_providers.get(uuid)
-        found = placement.inventories.list(uuid)
+    found = request.placement.inventories.list(uuid)
     inventories = {one.resource_class: _shown(one) for one in found}
-    return _collection(request, inventories, provider.generation, render.newest(*found))
+    return _collection(request, inventories, found.generation, render.newest(*found))
 
 
 @takes_json
@@ -82,6 +78,7 @@ def show(request: Request, *, uuid: str, resource_class: str) -> webob.Response:
     """GET /resource_providers/{uuid}/inventories/{resource_class}"""
     request.authorize(f"{_RULE}show")
     placement = request.placement
+    # The generation first: one that is too old makes a later write fail, not lose an update.
     with placement.transaction(read_only=True):
         provider = placement.resource_providers.get(uuid)
         found = placement.inventories.get(uuid, resource_class)

@@ -65,11 +65,8 @@ def delete(request: Request, *, name: str) -> webob.Response:
 def list_for_provider(request: Request, *, uuid: str) -> webob.Response:
     """GET /resource_providers/{uuid}/traits"""
     request.authorize(f"{_PROVIDER_RULE}list")
-    placement = request.placement
-    with placement.transaction(read_only=True):
-        provider = placement.resource_providers.get(uuid)
-        found = placement.traits.for_provider(uuid)
-    return _collection(request, found, provider.generation)
+    found = request.placement.traits.for_provider(uuid)
+    return _collection(request, found, found.generation)
 
 
 @since(microversion.TRAITS)

@@ -18,11 +18,8 @@ from placement_core.ops.usages import ALL_TYPES
 def list_for_provider(request: Request, *, uuid: str) -> webob.Response:
     """GET /resource_providers/{uuid}/usages"""
     request.authorize("placement:resource_providers:usages")
-    placement = request.placement
-    with placement.transaction(read_only=True):
-        provider = placement.resource_providers.get(uuid)
-        used = placement.usages.for_provider(uuid)
-    body = {"resource_provider_generation": provider.generation, "usages": used}
+    used = request.placement.usages.for_provider(uuid)
+    body = {"resource_provider_generation": used.generation, "usages": used}
     return render.json(request, body, modified=render.now())
 
 

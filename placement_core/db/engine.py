@@ -2,9 +2,8 @@
 
 What is added to oslo.db's settings, and why:
 
-* SQLite: write-ahead log, a busy timeout, and write transactions that take the write lock when
-they
-  begin, so that concurrent processes queue up instead of failing with `database is locked`.
+* How transactions begin and end: see `transactions`.
+* SQLite: write-ahead log, and a busy timeout.
 * MySQL: READ COMMITTED, as PostgreSQL has by default. Writers lock the providers they touch and
   then read; under REPEATABLE READ they would read a snapshot that is older than the lock. And
   texts that the server joins from many rows may be long.
@@ -22,10 +21,10 @@ from oslo_config import cfg
 from oslo_db import exception as oslo_exception
 from oslo_db.sqlalchemy import enginefacade
 from sqlalchemy import event
-from sqlalchemy.engine import URL, Connection, Engine
+from sqlalchemy.engine import URL, Engine
 
 from placement_core import exceptions
-from placement_core.db import errors
+from placement_core.db import errors, transactions
 
 # oslo.db logs a traceback for each error that it translates. Where nobody has set up logging, that
 # would be printed, though the error is raised as well; where somebody has, it still goes there.
@@ -33,7 +32,6 @@ logging.getLogger("oslo_db").addHandler(logging.NullHandler())
 
 SQLITE_BUSY_TIMEOUT = 60  # seconds that a writer waits for another one
 MYSQL_LONGEST_TEXT = 2**26  # bytes that GROUP_CONCAT may make; what is longer would be cut off
-WRITES = "placement_writes"  # execution option of a connection that is about to write
 
 _SETTINGS = (
     "sqlite_synchronous",
@@ -124,8 +122,10 @@ def create_engine(conf: cfg.ConfigOpts, *, must_exist: bool = False) -> Engine:
         require_file(url)
     manager = enginefacade.transaction_context()
     manager.configure(
-        connection=url.render_as_string(hide_password=False),
+        connection=transactions.with_own_transactions(url).render_as_string(hide_password=False),
         mysql_sql_mode=sql_mode or None,
+        # Its pause at the end of each use is for threads of eventlet.
+        thread_checkin=False,
         **settings,
     )
     try:
@@ -150,10 +150,10 @@ def create_engine(conf: cfg.ConfigOpts, *, must_exist: bool = False) -> Engine:
 
 
 def _prepare(engine: Engine) -> None:
+    transactions.prepare(engine)
     backend = engine.url.get_backend_name()
     if backend == "sqlite":
         event.listen(engine, "connect", _set_up_sqlite)
-        event.listen(engine, "begin", _begin_sqlite_write)
     elif backend in ("mysql", "mariadb"):
         event.listen(engine, "connect", _set_up_mysql)
     # oslo.db may have made and kept a connection while it tested the URL.
@@ -168,20 +168,6 @@ def _set_up_sqlite(dbapi_connection: Any, record: Any) -> None:
     except dbapi_connection.OperationalError:
         # A file that may only be read keeps the mode it has; a writer will hear of it.
         record.info["journal_mode"] = "unchanged"
-
-
-def _begin_sqlite_write(connection: Connection) -> None:
-    """Take the write lock at once: a reader that turns writer half-way cannot wait for it."""
-    if connection.get_execution_options().get(WRITES):
-        # oslo.db's own handler, which runs first, has begun a transaction that takes no lock yet.
-        driver_connection: Any = connection.connection.driver_connection
-        driver_connection.execute("ROLLBACK")
-        try:
-            driver_connection.execute("BEGIN IMMEDIATE")
-        except driver_connection.OperationalError as error:
-            # The marker by which oslo.db knows that it has begun.
-            connection.info.pop("in_transaction", None)
-            raise sa.exc.OperationalError("BEGIN IMMEDIATE", {}, error) from error
 
 
 def _set_up_mysql(dbapi_connection: Any, record: Any) -> None:

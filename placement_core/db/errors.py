@@ -62,6 +62,8 @@ def translate(error: BaseException, url: str) -> exceptions.PlacementError | Non
         return exceptions.DatabaseUnavailable(url=url, reason="no free connection: " + reason)
     if any(text in reason for text in _READ_ONLY):
         return exceptions.ReadOnly(operation="Write", reason=f"the database {url} is read-only")
+    if isinstance(error, oslo_exception.DBConnectionError) and _was_there(error):
+        return exceptions.ConnectionLost(url=url, reason=reason)
     if isinstance(error, (oslo_exception.DBConnectionError, oslo_exception.DBNonExistentDatabase)):
         return exceptions.DatabaseUnavailable(url=url, reason=reason)
     if isinstance(error, oslo_exception.DBNonExistentTable) or any(t in reason for t in _NO_TABLE):
@@ -85,6 +87,12 @@ def translate(error: BaseException, url: str) -> exceptions.PlacementError | Non
     ):
         return exceptions.DatabaseUnavailable(url=url, reason=reason)
     return None
+
+
+def _was_there(error: oslo_exception.DBConnectionError) -> bool:
+    """Whether the connection was one, and has been lost."""
+    lost: bool = getattr(error.inner_exception, "connection_invalidated", False)
+    return lost
 
 
 def first_line(error: BaseException) -> str:

@@ -33,7 +33,7 @@ from sqlalchemy.engine import Connection, Engine
 from placement_core import conf as placement_conf
 from placement_core import exceptions
 from placement_core.db import engine as db_engine
-from placement_core.db import errors
+from placement_core.db import errors, transactions
 from placement_core.db import tables as t
 
 LOG = log.getLogger(__name__)
@@ -237,8 +237,11 @@ def _exclusively(engine: Engine) -> Iterator[Connection]:
     """A transaction in which nobody else migrates this database."""
     with engine.connect() as connection:
         # SQLite's write transactions exclude each other from their start.
-        connection.execution_options(**{db_engine.WRITES: True})
+        connection.execution_options(**{transactions.WRITES: True})
         backend = connection.dialect.name
+        if backend in ("mysql", "mariadb"):
+            # Its DDL ends a transaction, and what follows is to be in one again.
+            connection.execution_options(isolation_level="READ COMMITTED")
         lock = _mysql_lock if backend in ("mysql", "mariadb") else contextlib.nullcontext
         with lock(connection), connection.begin():
             if backend == "postgresql":

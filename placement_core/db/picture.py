@@ -103,8 +103,7 @@ class Picture:
         :raises RuntimeError: this thread is within such a block already.
         """
         if not self._kept or self._context.has_uncommitted_changes:
-            with self._context.transaction(write=False, operation="candidates"):
-                names, rows = self._read(self._run_in_transaction)
+            names, rows = self._context.read(lambda: self._read(self._run_in_transaction))
             yield _planted(names, rows)
             return
         if self._searcher == threading.get_ident():

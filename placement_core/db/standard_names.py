@@ -18,7 +18,7 @@ from sqlalchemy.engine import Connection, Engine
 
 from placement_core.db import errors
 from placement_core.db import tables as t
-from placement_core.db.engine import WRITES
+from placement_core.db.transactions import WRITES
 from placement_core.db.upsert import insert_missing, insert_or_ignore
 
 LOG = log.getLogger(__name__)

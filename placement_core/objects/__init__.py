@@ -7,6 +7,7 @@ values (capacity, how a tree may be changed); reading and writing them is left t
 from placement_core.objects.aggregate import Aggregate
 from placement_core.objects.allocation import Allocation
 from placement_core.objects.base import PlacementObject
+from placement_core.objects.belongings import OfConsumer, OfProvider, UsageOfProvider
 from placement_core.objects.consumer import Consumer
 from placement_core.objects.consumer_type import ConsumerType
 from placement_core.objects.inventory import Inventory
@@ -33,6 +34,8 @@ __all__ = [
     "Consumer",
     "ConsumerType",
     "Inventory",
+    "OfConsumer",
+    "OfProvider",
     "PlacementObject",
     "Project",
     "ProviderTree",
@@ -47,5 +50,6 @@ __all__ = [
     "UpgradeSummary",
     "Usage",
     "UsageGroup",
+    "UsageOfProvider",
     "User",
 ]

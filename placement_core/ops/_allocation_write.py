@@ -86,6 +86,90 @@ class Entry(NamedTuple):
 
 _consumers = t.consumers.c
 _allocations = t.allocations.c
+_providers = t.resource_providers.c
+_inventories = t.inventories.c
+
+_OWNER = ("project_id", "user_id", "consumer_type_id")
+_LOCK_CONSUMERS = (
+    sa.select(*(_consumers[field] for field in ConsumerRow._fields))
+    .where(_consumers.uuid.in_(sa.bindparam("consumers")))
+    .order_by(_consumers.uuid)
+    .with_for_update(key_share=True)
+)
+_READ_OWN = (
+    sa.select(
+        _allocations.id,
+        _allocations.consumer_id,
+        _allocations.resource_provider_id,
+        _allocations.resource_class_id,
+        _allocations.used,
+        _providers.uuid,
+        _providers.root_provider_id,
+    )
+    .join_from(
+        t.allocations, t.resource_providers, _allocations.resource_provider_id == _providers.id
+    )
+    .where(_allocations.consumer_id.in_(sa.bindparam("consumers")))
+)
+_INSERT_CONSUMERS = sa.insert(t.consumers)
+_UPDATE_OWNERS = (
+    sa.update(t.consumers)
+    .where(_consumers.id == sa.bindparam("of_consumer"))
+    .values({key: sa.bindparam(key) for key in _OWNER})
+)
+_BUMP_CONSUMERS = (
+    sa.update(t.consumers)
+    .where(_consumers.id.in_(sa.bindparam("ids")))
+    .values(generation=_consumers.generation + 1)
+)
+_DELETE_CONSUMERS = sa.delete(t.consumers).where(_consumers.uuid.in_(sa.bindparam("consumers")))
+_INSERT_ROWS = sa.insert(t.allocations)
+_DELETE_ROWS = sa.delete(t.allocations).where(_allocations.id.in_(sa.bindparam("ids")))
+_HOLDERS = sa.select(_allocations.consumer_id).where(
+    _allocations.consumer_id.in_(sa.bindparam("consumers"))
+)
+
+
+def _with_usage() -> sa.Select[Any]:
+    """The inventories of some providers and classes, with how much of each is in use."""
+    providers: sa.BindParameter[Any] = sa.bindparam("providers")
+    classes: sa.BindParameter[Any] = sa.bindparam("classes")
+    usage = (
+        sa.select(
+            _allocations.resource_provider_id,
+            _allocations.resource_class_id,
+            sa.func.sum(_allocations.used).label("used"),
+        )
+        .where(
+            _allocations.resource_provider_id.in_(providers),
+            _allocations.resource_class_id.in_(classes),
+        )
+        .group_by(_allocations.resource_provider_id, _allocations.resource_class_id)
+        .subquery()
+    )
+    return (
+        sa.select(
+            _inventories.resource_provider_id,
+            _inventories.resource_class_id,
+            sa.func.coalesce(usage.c.used, 0),
+            *(_inventories[name] for name in FIELDS),
+        )
+        .outerjoin_from(
+            t.inventories,
+            usage,
+            sa.and_(
+                usage.c.resource_provider_id == _inventories.resource_provider_id,
+                usage.c.resource_class_id == _inventories.resource_class_id,
+            ),
+        )
+        .where(
+            _inventories.resource_provider_id.in_(providers),
+            _inventories.resource_class_id.in_(classes),
+        )
+    )
+
+
+_WITH_USAGE = _with_usage()
 
 
 class AllocationWrite:
@@ -129,19 +213,7 @@ class AllocationWrite:
 
     def _lock_consumers(self) -> None:
         for some in chunks(sorted(self.claims)):
-            rows = self.context.connection.execute(
-                sa.select(
-                    _consumers.id,
-                    _consumers.uuid,
-                    _consumers.generation,
-                    _consumers.project_id,
-                    _consumers.user_id,
-                    _consumers.consumer_type_id,
-                )
-                .where(_consumers.uuid.in_(some))
-                .order_by(_consumers.uuid)
-                .with_for_update(key_share=True)
-            )
+            rows = self.context.connection.execute(_LOCK_CONSUMERS, {"consumers": some})
             for row in map(ConsumerRow._make, rows):
                 if row.uuid in self.claims:
                     self.consumers[row.uuid] = row
@@ -149,25 +221,8 @@ class AllocationWrite:
                     self._lookalikes.append(row.uuid)
 
     def _read_own(self) -> None:
-        providers = t.resource_providers.c
         for some in chunks(sorted(self.claims)):
-            rows = self.context.connection.execute(
-                sa.select(
-                    _allocations.id,
-                    _allocations.consumer_id,
-                    _allocations.resource_provider_id,
-                    _allocations.resource_class_id,
-                    _allocations.used,
-                    providers.uuid,
-                    providers.root_provider_id,
-                )
-                .join_from(
-                    t.allocations,
-                    t.resource_providers,
-                    _allocations.resource_provider_id == providers.id,
-                )
-                .where(_allocations.consumer_id.in_(some))
-            ).all()
+            rows = self.context.connection.execute(_READ_OWN, {"consumers": some}).all()
             self.own.extend(
                 row
                 for row in map(OwnRow._make, rows)
@@ -244,7 +299,7 @@ class AllocationWrite:
         used: dict[Place, int] = defaultdict(int)
         for some in chunks(sorted({provider_id for provider_id, _ in places})):
             for provider_id, cls, in_use, *values in self.context.connection.execute(
-                _with_usage(some, class_ids)
+                _WITH_USAGE, {"providers": some, "classes": class_ids}
             ):
                 records[provider_id][cls] = make_record(values)
                 used[provider_id, cls] = int(in_use)
@@ -300,29 +355,23 @@ class AllocationWrite:
                 continue
             if any(getattr(row, key) != value for key, value in owner.items()):
                 changed.append({**row._asdict(), **owner, "of_consumer": row.id})
-            if uuid in involved:
+            # One that is going to be removed needs no new generation.
+            if uuid in involved and (self.scope is not None or not self._is_emptied(uuid)):
                 bumped.append(row.id)
         self._check_spelling(str(row["uuid"]) for row in added)
         try:
             if added:
-                self.context.connection.execute(sa.insert(t.consumers), added)
+                self.context.connection.execute(_INSERT_CONSUMERS, added)
         except oslo_exception.DBDuplicateEntry as error:
             reason = "a consumer was created by somebody else"
             raise exceptions.RaceLost(reason=reason) from error
         if changed:
-            keys = ("project_id", "user_id", "consumer_type_id")
             self.context.connection.execute(
-                sa.update(t.consumers)
-                .where(_consumers.id == sa.bindparam("of_consumer"))
-                .values({key: sa.bindparam(key) for key in keys}),
-                [{key: row[key] for key in ("of_consumer", *keys)} for row in changed],
+                _UPDATE_OWNERS,
+                [{key: row[key] for key in ("of_consumer", *_OWNER)} for row in changed],
             )
         for some in chunks(sorted(bumped)):
-            self.context.connection.execute(
-                sa.update(t.consumers)
-                .where(_consumers.id.in_(some))
-                .values(generation=_consumers.generation + 1)
-            )
+            self.context.connection.execute(_BUMP_CONSUMERS, {"ids": some})
 
     def _check_spelling(self, added: Iterable[str]) -> None:
         """Uuids are compared exactly, but MySQL ignores case and blanks at the end in its keys.
@@ -370,14 +419,12 @@ class AllocationWrite:
     def _store_rows(self) -> None:
         removed = 0
         for some in chunks(sorted(row.id for row in self.own)):
-            removed += self.context.connection.execute(
-                sa.delete(t.allocations).where(_allocations.id.in_(some))
-            ).rowcount
+            removed += self.context.connection.execute(_DELETE_ROWS, {"ids": some}).rowcount
         if removed != len(self.own):
             raise exceptions.RaceLost(reason="allocations of these consumers were removed")
         if self.entries:
             self.context.connection.execute(
-                sa.insert(t.allocations),
+                _INSERT_ROWS,
                 [
                     {
                         "resource_provider_id": entry.provider.id,
@@ -393,51 +440,10 @@ class AllocationWrite:
         emptied = {row.consumer for row in self.own if self._is_emptied(row.consumer)}
         if self.scope is not None:
             for some in chunks(sorted(emptied)):
-                elsewhere = sa.select(_allocations.consumer_id).where(
-                    _allocations.consumer_id.in_(some)
-                )
-                emptied.difference_update(self.context.connection.execute(elsewhere).scalars())
+                holders = self.context.connection.scalars(_HOLDERS, {"consumers": some})
+                emptied.difference_update(holders)
         for some in chunks(sorted(emptied)):
-            self.context.connection.execute(
-                sa.delete(t.consumers).where(_consumers.uuid.in_(some))
-            )
-
-
-def _with_usage(provider_ids: Iterable[int], class_ids: Iterable[int]) -> sa.Select[Any]:
-    inventories = t.inventories.c
-    usage = (
-        sa.select(
-            _allocations.resource_provider_id,
-            _allocations.resource_class_id,
-            sa.func.sum(_allocations.used).label("used"),
-        )
-        .where(
-            _allocations.resource_provider_id.in_(provider_ids),
-            _allocations.resource_class_id.in_(class_ids),
-        )
-        .group_by(_allocations.resource_provider_id, _allocations.resource_class_id)
-        .subquery()
-    )
-    return (
-        sa.select(
-            inventories.resource_provider_id,
-            inventories.resource_class_id,
-            sa.func.coalesce(usage.c.used, 0),
-            *(inventories[name] for name in FIELDS),
-        )
-        .outerjoin_from(
-            t.inventories,
-            usage,
-            sa.and_(
-                usage.c.resource_provider_id == inventories.resource_provider_id,
-                usage.c.resource_class_id == inventories.resource_class_id,
-            ),
-        )
-        .where(
-            inventories.resource_provider_id.in_(provider_ids),
-            inventories.resource_class_id.in_(class_ids),
-        )
-    )
+            self.context.connection.execute(_DELETE_CONSUMERS, {"consumers": some})
 
 
 def _check_claim(consumer: str, claim: Claim) -> None:

@@ -25,6 +25,22 @@ FIELDS = ("total", "reserved", "min_unit", "max_unit", "step_size", "allocation_
 _inventories = t.inventories.c
 
 
+_READ = sa.select(
+    _inventories.resource_provider_id,
+    _inventories.resource_class_id,
+    *(_inventories[field] for field in FIELDS),
+).where(_inventories.resource_provider_id.in_(sa.bindparam("providers")))
+_UPDATE = (
+    sa.update(t.inventories)
+    .where(
+        _inventories.resource_provider_id == sa.bindparam("of_provider"),
+        _inventories.resource_class_id == sa.bindparam("of_class"),
+    )
+    .values({field: sa.bindparam(field) for field in FIELDS})
+)
+_INSERT = sa.insert(t.inventories)
+
+
 def make_record(values: Iterable[Any]) -> InventoryRecord:
     """A record from the values of the columns `FIELDS`, in their order."""
     return cast(InventoryRecord, dict(zip(FIELDS, values, strict=True)))
@@ -34,13 +50,7 @@ def read(context: Context, provider_ids: Iterable[int]) -> Records:
     """The records of providers; those without any are left out."""
     records: Records = {}
     for some in chunks(provider_ids):
-        rows = context.connection.execute(
-            sa.select(
-                _inventories.resource_provider_id,
-                _inventories.resource_class_id,
-                *(_inventories[field] for field in FIELDS),
-            ).where(_inventories.resource_provider_id.in_(some))
-        )
+        rows = context.connection.execute(_READ, {"providers": some})
         for provider_id, class_id, *values in rows:
             records.setdefault(provider_id, {})[class_id] = make_record(values)
     return records
@@ -75,18 +85,10 @@ def write(context: Context, current: Records, wanted: Records) -> None:
                 )
             )
     if changed:
-        context.connection.execute(
-            sa.update(t.inventories)
-            .where(
-                _inventories.resource_provider_id == sa.bindparam("of_provider"),
-                _inventories.resource_class_id == sa.bindparam("of_class"),
-            )
-            .values({field: sa.bindparam(field) for field in FIELDS}),
-            changed,
-        )
+        context.connection.execute(_UPDATE, changed)
     if added:
         _hold_classes(context, {row["resource_class_id"] for row in added})
-        context.connection.execute(sa.insert(t.inventories), added)
+        context.connection.execute(_INSERT, added)
 
 
 def _hold_classes(context: Context, class_ids: Set[int]) -> None:

@@ -16,6 +16,7 @@ from placement_core.context import Context
 
 FIELDS: Final = ("name", "created_at", "updated_at")
 
+_NAME = re.compile(r"[A-Z0-9_]{1,255}")
 _CUSTOM_NAME = re.compile(r"CUSTOM_[A-Z0-9_]{1,248}")  # 255 characters in all
 
 
@@ -29,6 +30,11 @@ class NamedRow(NamedTuple):
 def is_custom_name(name: object) -> bool:
     """Whether a custom trait or class can have this name: `^CUSTOM_[A-Z0-9_]+$`, up to 255."""
     return isinstance(name, str) and _CUSTOM_NAME.fullmatch(name) is not None
+
+
+def is_name(name: object) -> bool:
+    """Whether any trait or class, standard ones included, can have this name."""
+    return isinstance(name, str) and _NAME.fullmatch(name) is not None
 
 
 def select(table: sa.Table) -> sa.Select[Any]:

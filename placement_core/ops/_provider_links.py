@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import sqlalchemy as sa
@@ -17,6 +18,7 @@ from oslo_db import exception as oslo_exception
 from placement_core import exceptions
 from placement_core.context import Context
 from placement_core.db.batches import chunks
+from placement_core.ops import _rows
 
 Names = Mapping[int, frozenset[str]]  # {provider id: names}
 
@@ -32,20 +34,36 @@ class Links:
     target: sa.Column[Any]
     name: sa.Column[Any]
 
+    def belongings(self, *columns: sa.ColumnElement[Any]) -> sa.Select[Any]:
+        """A statement for `_rows.read_belongings`: these columns of what a provider is linked to.
+
+        :param columns: of the linked table; the first one is not NULL in any row.
+        """
+        named = self.name.table
+        return _rows.belongings(
+            self.target.table.join(named, self.target == named.c.id),
+            self.target.table.c.resource_provider_id,
+            *columns,
+        )
+
     def read(self, context: Context, provider_ids: Iterable[int]) -> dict[int, frozenset[str]]:
         """The names that providers are linked to; providers without any are left out."""
         found: dict[int, set[str]] = {}
-        of_provider = self.target.table.c.resource_provider_id
-        named = self.name.table
         for some in chunks(provider_ids):
-            rows = context.connection.execute(
-                sa.select(of_provider, self.name)
-                .join_from(self.target.table, named, self.target == named.c.id)
-                .where(of_provider.in_(some))
-            )
+            rows = context.connection.execute(self._read, {"providers": some})
             for provider_id, name in rows:
                 found.setdefault(provider_id, set()).add(name)
         return {provider_id: frozenset(names) for provider_id, names in found.items()}
+
+    @cached_property
+    def _read(self) -> sa.Select[Any]:
+        of_provider = self.target.table.c.resource_provider_id
+        named = self.name.table
+        return (
+            sa.select(of_provider, self.name)
+            .join_from(self.target.table, named, self.target == named.c.id)
+            .where(of_provider.in_(sa.bindparam("providers")))
+        )
 
     def write(
         self,

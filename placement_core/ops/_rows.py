@@ -8,8 +8,8 @@ before, the former service included, that something changed.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
-from typing import NamedTuple
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, NamedTuple
 
 import sqlalchemy as sa
 
@@ -27,6 +27,20 @@ _COLUMNS = (
     _providers.generation,
     _providers.root_provider_id,
     _providers.parent_provider_id,
+)
+
+
+# Statements stay what they are: making one, and the key that SQLAlchemy knows it by, takes longer
+# than running it.
+_FIND = sa.select(*_COLUMNS).where(
+    _providers.uuid.in_(sa.bindparam("uuids")), _providers.root_provider_id.is_not(None)
+)
+_LOCK = _FIND.order_by(_providers.uuid).with_for_update(key_share=True)
+_UUIDS_OF_IDS = sa.select(_providers.uuid).where(_providers.id.in_(sa.bindparam("ids")))
+_BUMP = (
+    sa.update(t.resource_providers)
+    .where(_providers.id.in_(sa.bindparam("ids")))
+    .values(generation=_providers.generation + sa.bindparam("step"))
 )
 
 
@@ -56,13 +70,8 @@ def find_providers(
         expect_uuid("resource provider", uuid)
     found: dict[str, ProviderRow] = {}
     for some in chunks(sorted(set(wanted))):
-        query = sa.select(*_COLUMNS).where(
-            _providers.uuid.in_(some), _providers.root_provider_id.is_not(None)
-        )
-        if lock:
-            query = query.order_by(_providers.uuid).with_for_update(key_share=True)
-        for row in context.connection.execute(query):
-            found[row.uuid] = ProviderRow._make(row)
+        rows = context.connection.execute(_LOCK if lock else _FIND, {"uuids": some})
+        found.update((row.uuid, row) for row in map(ProviderRow._make, rows))
     return found
 
 
@@ -72,6 +81,40 @@ def find_provider(context: Context, uuid: str, *, lock: bool = False) -> Provide
     if uuid not in found:
         raise exceptions.ResourceProviderNotFound(uuid=uuid)
     return found[uuid]
+
+
+def belongings(
+    what: sa.FromClause, of_provider: sa.ColumnElement[int], *columns: sa.ColumnElement[Any]
+) -> sa.Select[Any]:
+    """A statement for `read_belongings`: what belongs to the provider of a uuid.
+
+    :param what: where it is.
+    :param of_provider: the column there that refers to providers.
+    :param columns: what to read; the first one is not NULL in any row.
+    """
+    return (
+        sa.select(_providers.uuid, _providers.generation, *columns)
+        .outerjoin_from(t.resource_providers, what, of_provider == _providers.id)
+        .where(
+            _providers.uuid == sa.bindparam("provider"), _providers.root_provider_id.is_not(None)
+        )
+    )
+
+
+def read_belongings(
+    context: Context, provider: str, statement: sa.Select[Any]
+) -> tuple[int, list[Sequence[Any]]]:
+    """The provider's generation, and the rows of what belongs to it, of one and the same moment.
+
+    :param statement: one of `belongings`.
+    :raises ResourceProviderNotFound: there is none with this uuid.
+    """
+    expect_uuid("resource provider", provider)
+    rows = context.connection.execute(statement, {"provider": provider}).all()
+    # Uuids are compared exactly, whatever the database's collation.
+    if not rows or rows[0][0] != provider:
+        raise exceptions.ResourceProviderNotFound(uuid=provider)
+    return rows[0][1], [row[2:] for row in rows if row[2] is not None]
 
 
 def lock_trees(context: Context, uuids: Iterable[str]) -> dict[str, ProviderRow]:
@@ -89,8 +132,7 @@ def lock_trees(context: Context, uuids: Iterable[str]) -> dict[str, ProviderRow]
         root_ids = {row.root_id for row in found.values()}
         roots: set[str] = set()
         for some in chunks(sorted(root_ids)):
-            query = sa.select(_providers.uuid).where(_providers.id.in_(some))
-            roots.update(context.connection.execute(query).scalars())
+            roots.update(context.connection.scalars(_UUIDS_OF_IDS, {"ids": some}))
         # Not all in one go: whoever moves a subtree holds its root, and needs every row of it.
         find_providers(context, roots, lock=True)
         found = find_providers(context, wanted, lock=True)
@@ -117,8 +159,4 @@ def bump_generations(context: Context, steps: Mapping[int, int]) -> None:
         by_step[step].append(provider_id)
     for step, provider_ids in sorted(by_step.items()):
         for some in chunks(sorted(provider_ids)):
-            context.connection.execute(
-                sa.update(t.resource_providers)
-                .where(_providers.id.in_(some))
-                .values(generation=_providers.generation + step)
-            )
+            context.connection.execute(_BUMP, {"ids": some, "step": step})

@@ -6,14 +6,14 @@ its row stays for good. Uuids are kept in the spelling in which they were given.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from collections.abc import Set as AbstractSet
 
 from placement_core import exceptions
 from placement_core.context import Context, reads, writes
 from placement_core.db import tables as t
 from placement_core.db.upsert import ensure_ids, find_ids
-from placement_core.objects import Aggregate
+from placement_core.objects import Aggregate, OfProvider
 from placement_core.objects.resource_provider import normalised_uuid
 from placement_core.ops import _provider_links, _rows
 from placement_core.ops._arguments import listed
@@ -24,18 +24,20 @@ MOST_UUID_LENGTH = 36
 
 _aggregates = t.placement_aggregates.c
 _links = _provider_links.Links(t.resource_provider_aggregates.c.aggregate_id, _aggregates.uuid)
+_BELONGINGS = _links.belongings(_aggregates.uuid)
 
 
 @reads
-def for_provider(context: Context, provider: str) -> Sequence[Aggregate]:
+def for_provider(context: Context, provider: str) -> OfProvider[Aggregate]:
     """The aggregates that a provider is in itself, in the order of their uuids.
 
     :param provider: its uuid.
+    :returns: a list, with the provider's `generation`.
     :raises ResourceProviderNotFound: there is none with this uuid.
     """
-    row = _rows.find_provider(context, provider)
-    uuids = read(context, [row.id]).get(row.id, frozenset())
-    return [Aggregate.from_values(uuid=uuid) for uuid in sorted(uuids)]
+    generation, rows = _rows.read_belongings(context, provider, _BELONGINGS)
+    found = Aggregate.from_rows(("uuid",), rows)
+    return OfProvider(sorted(found, key=lambda one: one.uuid), generation)
 
 
 @writes

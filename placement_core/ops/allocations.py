@@ -8,7 +8,7 @@ locks, and what the consumers of a write had before does not count against them.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any, Literal
 
 import sqlalchemy as sa
@@ -16,7 +16,7 @@ import sqlalchemy as sa
 from placement_core import exceptions
 from placement_core.context import Context, reads, writes
 from placement_core.db import tables as t
-from placement_core.objects import Allocation
+from placement_core.objects import Allocation, OfConsumer, OfProvider
 from placement_core.ops import _rows
 from placement_core.ops import consumers as consumers_op
 from placement_core.ops._allocation_write import NEW, AllocationWrite, Claim
@@ -47,25 +47,82 @@ _FIELDS = (
 )
 
 
+_allocations = t.allocations.c
+_CLASSES = t.resource_classes.c
+_OF_CONSUMER = (
+    consumers_op.SELECT.add_columns(
+        _allocations.resource_class_id,
+        _CLASSES.name,
+        t.resource_providers.c.uuid,
+        _allocations.used,
+        _allocations.created_at,
+        t.resource_providers.c.generation,
+    )
+    .join(t.allocations, _allocations.consumer_id == t.consumers.c.uuid)
+    .join(t.resource_providers, t.resource_providers.c.id == _allocations.resource_provider_id)
+    .outerjoin(t.resource_classes, _CLASSES.id == _allocations.resource_class_id)
+    .where(_allocations.consumer_id == sa.bindparam("consumer"))
+    .order_by(_allocations.id)
+)
+_OF_PROVIDER = _rows.belongings(
+    t.allocations.join(t.consumers, t.consumers.c.uuid == _allocations.consumer_id).outerjoin(
+        t.resource_classes, _CLASSES.id == _allocations.resource_class_id
+    ),
+    _allocations.resource_provider_id,
+    _allocations.resource_class_id,
+    _CLASSES.name,
+    _allocations.consumer_id,
+    _allocations.used,
+    _allocations.created_at,
+    t.consumers.c.generation,
+).order_by(_allocations.id)
+
+
 @reads
-def for_consumer(context: Context, consumer: str) -> Sequence[Allocation]:
+def for_consumer(context: Context, consumer: str) -> OfConsumer[Allocation]:
     """What a consumer has; nothing for one that doesn't exist.
 
     Rows without a consumer record (data from before Rocky) are invisible, as they are in the API.
+
+    :returns: a list, with the `consumer`: its owner, type and generation.
     """
-    found = _read(context, t.allocations.c.consumer_id == consumer)
+    rows = context.connection.execute(_OF_CONSUMER, {"consumer": consumer}).all()
+    end = len(consumers_op.COLUMNS)
+    holders = consumers_op.from_rows(row[:end] for row in rows[:1])
     # Uuids are compared exactly, whatever the database's collation.
-    return [row for row in found if row.consumer_uuid == consumer]
+    if not holders or holders[0].uuid != consumer:
+        return OfConsumer((), None)
+    (holder,) = holders
+    class_name, own = context.names.class_name, holder.generation
+    found = Allocation.from_rows(
+        _FIELDS,
+        (
+            (name or class_name(class_id), consumer, provider, used, created_at, generation, own)
+            for class_id, name, provider, used, created_at, generation in (
+                row[end:] for row in rows
+            )
+        ),
+    )
+    return OfConsumer(found, holder)
 
 
 @reads
-def for_provider(context: Context, provider: str) -> Sequence[Allocation]:
+def for_provider(context: Context, provider: str) -> OfProvider[Allocation]:
     """All allocations on a provider, by its uuid.
 
+    :returns: a list, with the provider's `generation`.
     :raises ResourceProviderNotFound: there is none with this uuid.
     """
-    row = _rows.find_provider(context, provider)
-    return _read(context, t.allocations.c.resource_provider_id == row.id)
+    generation, rows = _rows.read_belongings(context, provider, _OF_PROVIDER)
+    class_name = context.names.class_name
+    found = Allocation.from_rows(
+        _FIELDS,
+        (
+            (name or class_name(class_id), consumer, provider, used, created_at, generation, own)
+            for class_id, name, consumer, used, created_at, own in rows
+        ),
+    )
+    return OfProvider(found, generation)
 
 
 @writes
@@ -167,32 +224,6 @@ def delete(context: Context, consumer: str) -> None:
     write.store(bump_providers=False)
 
 
-def _read(context: Context, condition: sa.ColumnElement[bool]) -> Sequence[Allocation]:
-    allocations, providers, consumers = t.allocations.c, t.resource_providers.c, t.consumers.c
-    query = (
-        sa.select(
-            allocations.resource_class_id,
-            allocations.consumer_id,
-            providers.uuid,
-            allocations.used,
-            allocations.created_at,
-            providers.generation,
-            consumers.generation,
-        )
-        .join_from(
-            t.allocations, t.resource_providers, allocations.resource_provider_id == providers.id
-        )
-        .join(t.consumers, consumers.uuid == allocations.consumer_id)
-        .where(condition)
-        .order_by(allocations.id)
-    )
-    class_name = context.names.class_name
-    rows = context.connection.execute(query).all()
-    return Allocation.from_rows(
-        _FIELDS, [(class_name(class_id), *values) for class_id, *values in rows]
-    )
-
-
 def _present_claim(context: Context, consumer: str) -> Claim:
     expect_uuid("consumer", consumer)
     allocations: dict[str, dict[str, Any]] = {}
@@ -201,9 +232,9 @@ def _present_claim(context: Context, consumer: str) -> Claim:
         resources = allocations.setdefault(row.resource_provider_uuid, {})
         # Two rows for one class on one provider are possible; together they are what is used.
         resources[row.resource_class] = resources.get(row.resource_class, 0) + row.used
-    if not rows:
+    if rows.consumer is None:
         raise exceptions.AllocationsNotFound(consumer=consumer)
-    found = consumers_op.get(context, consumer)
+    found = rows.consumer
     return Claim(
         allocations=allocations,
         project_id=found.project.external_id,

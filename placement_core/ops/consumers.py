@@ -6,7 +6,7 @@ that very old data lacks are filled in.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any, TypeVar
 
 import sqlalchemy as sa
@@ -27,22 +27,25 @@ Owner = TypeVar("Owner", Project, User, ConsumerType)
 _consumers = t.consumers.c
 _OWNER_FIELDS = ("external_id", "created_at", "updated_at")
 _OWN_FIELDS = ("uuid", "generation", "created_at", "updated_at")
-_SELECT = sa.select(
+COLUMNS = (
     *(_consumers[field] for field in _OWN_FIELDS),
     *(t.projects.c[field].label(f"project_{field}") for field in _OWNER_FIELDS),
     *(t.users.c[field].label(f"user_{field}") for field in _OWNER_FIELDS),
     *(t.consumer_types.c[field].label(f"type_{field}") for field in _named_rows.FIELDS),
-).select_from(
+)
+SELECT = sa.select(*COLUMNS).select_from(
     t.consumers.join(t.projects, _consumers.project_id == t.projects.c.id)
     .join(t.users, _consumers.user_id == t.users.c.id)
     .outerjoin(t.consumer_types, _consumers.consumer_type_id == t.consumer_types.c.id)
 )
+_OF_UUID = SELECT.where(_consumers.uuid == sa.bindparam("consumer"))
 
 
 @reads
 def get(context: Context, uuid: str) -> Consumer:
     """:raises ConsumerNotFound: none with this uuid has allocations."""
-    for consumer in _from_rows(context.connection.execute(_SELECT.where(_consumers.uuid == uuid))):
+    rows = context.connection.execute(_OF_UUID, {"consumer": uuid})
+    for consumer in from_rows(rows):
         if consumer.uuid == uuid:
             return consumer
     raise exceptions.ConsumerNotFound(consumer=uuid)
@@ -65,8 +68,8 @@ def list(
     wanted = conditions(
         context, project_id=project_id, user_id=user_id, consumer_type=consumer_type
     )
-    query = _SELECT.where(*wanted).order_by(_consumers.id)
-    return _from_rows(context.connection.execute(query))
+    query = SELECT.where(*wanted).order_by(_consumers.id)
+    return from_rows(context.connection.execute(query))
 
 
 @reads
@@ -117,7 +120,8 @@ def _missing() -> sa.Select[tuple[str]]:
     )
 
 
-def _from_rows(rows: Any) -> Sequence[Consumer]:
+def from_rows(rows: Iterable[Sequence[Any]]) -> Sequence[Consumer]:
+    """The consumers that rows of `COLUMNS` are."""
     # Many consumers share few owners: one object for each of these is enough.
     projects: dict[str, Project] = {}
     users: dict[str, User] = {}

@@ -7,15 +7,13 @@ its default on every write; records are never merged. Every write bumps the prov
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
-
-import sqlalchemy as sa
 
 from placement_core import exceptions
 from placement_core.context import Context, reads, writes
 from placement_core.db import tables as t
-from placement_core.objects import Inventory
+from placement_core.objects import Inventory, OfProvider
 from placement_core.objects import inventory as rules
 from placement_core.objects.inventory import InventoryRecord
 from placement_core.ops import _inventory_records as records
@@ -27,32 +25,33 @@ VERBS = ("list", "get", "create", "update", "replace", "delete")
 Record = Mapping[str, Any]  # as callers give it: only `total` is required
 
 _inventories = t.inventories.c
-_VALUES = tuple(_inventories[field] for field in records.FIELDS)
+_FIELDS = ("resource_class", *records.FIELDS, "created_at", "updated_at")
+_BELONGINGS = _rows.belongings(
+    t.inventories.outerjoin(
+        t.resource_classes, t.resource_classes.c.id == _inventories.resource_class_id
+    ),
+    _inventories.resource_provider_id,
+    _inventories.resource_class_id,
+    t.resource_classes.c.name,
+    *(_inventories[field] for field in _FIELDS[1:]),
+).order_by(_inventories.resource_class_id)
 
 
 @reads
-def list(context: Context, provider: str) -> Sequence[Inventory]:
+def list(context: Context, provider: str) -> OfProvider[Inventory]:
     """All inventories of a provider, in the order of their classes' ids.
 
     :param provider: its uuid.
+    :returns: a list, with the provider's `generation`.
     :raises ResourceProviderNotFound: there is none with this uuid.
     """
-    row = _rows.find_provider(context, provider)
-    rows = context.connection.execute(
-        sa.select(
-            _inventories.resource_class_id,
-            *_VALUES,
-            _inventories.created_at,
-            _inventories.updated_at,
-        )
-        .where(_inventories.resource_provider_id == row.id)
-        .order_by(_inventories.resource_class_id)
-    ).all()
+    generation, rows = _rows.read_belongings(context, provider, _BELONGINGS)
     class_name = context.names.class_name
-    return Inventory.from_rows(
-        ("resource_provider_uuid", "resource_class", *records.FIELDS, "created_at", "updated_at"),
-        [(row.uuid, class_name(class_id), *values) for class_id, *values in rows],
+    found = Inventory.from_rows(
+        ("resource_provider_uuid", *_FIELDS),
+        ((provider, name or class_name(number), *values) for number, name, *values in rows),
     )
+    return OfProvider(found, generation)
 
 
 @reads

@@ -52,6 +52,8 @@ _SELECT = sa.select(
 )
 
 
+_BY_UUID = _SELECT.where(_own.c.uuid == sa.bindparam("wanted"))
+_BY_NAME = _SELECT.where(_own.c.name == sa.bindparam("wanted"))
 _FIELDS = (
     "uuid",
     "name",
@@ -77,9 +79,14 @@ def get(context: Context, uuid: str | None = None, *, name: str | None = None) -
     """
     if (uuid is None) == (name is None):
         raise exceptions.InvalidArgument(reason="give either a uuid or a name")
-    condition = _own.c.uuid == uuid if name is None else _own.c.name == name
+    statement, wanted = (_BY_UUID, uuid) if name is None else (_BY_NAME, name)
+    rows = context.connection.execute(statement, {"wanted": wanted})
     # A uuid is compared exactly, as all other verbs do, whatever the database's collation.
-    found = [p for p in _select(context, condition) if name is not None or p.uuid == uuid]
+    found = [
+        provider
+        for provider in ResourceProvider.from_rows(_FIELDS, rows)
+        if name is not None or provider.uuid == uuid
+    ]
     if not found:
         by = "uuid" if name is None else "name"
         raise exceptions.ResourceProviderNotFound(uuid=uuid or name, by=by)

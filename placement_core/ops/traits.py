@@ -15,8 +15,9 @@ from oslo_db import exception as oslo_exception
 from placement_core import exceptions
 from placement_core.context import Context, reads, writes
 from placement_core.db import tables as t
+from placement_core.db.batches import MOST_PARAMETERS
 from placement_core.db.tree_changes import NAMES
-from placement_core.objects import Trait
+from placement_core.objects import OfProvider, Trait
 from placement_core.objects.custom import is_custom
 from placement_core.ops import _named_rows, _provider_links, _rows
 from placement_core.ops._arguments import listed
@@ -25,6 +26,9 @@ VERBS = ("list", "get", "create", "delete", "for_provider", "replace")
 
 _traits = t.traits.c
 _links = _provider_links.Links(t.resource_provider_traits.c.trait_id, _traits.name)
+_BELONGINGS = _links.belongings(*(_traits[field] for field in _named_rows.FIELDS)).order_by(
+    _traits.id
+)
 
 
 @reads
@@ -45,9 +49,11 @@ def list(
     if associated is not None:
         linked = sa.exists(sa.select(_links.target).where(_links.target == _traits.id))
         query = query.where(linked if associated else ~linked)
+    wanted = None if names is None else frozenset(names)
+    if wanted is not None and len(wanted) <= MOST_PARAMETERS:
+        query = query.where(_traits.name.in_(filter(_named_rows.is_name, wanted)))
     rows = context.connection.execute(query).all()
     # The table is small, and no two databases agree on what LIKE and IN hold for equal.
-    wanted = None if names is None else frozenset(names)
     return Trait.from_rows(
         _named_rows.FIELDS,
         (
@@ -112,20 +118,15 @@ def delete(context: Context, name: str) -> None:
 
 
 @reads
-def for_provider(context: Context, provider: str) -> Sequence[Trait]:
+def for_provider(context: Context, provider: str) -> OfProvider[Trait]:
     """The traits that a provider has itself.
 
     :param provider: its uuid.
+    :returns: a list, with the provider's `generation`.
     :raises ResourceProviderNotFound: there is none with this uuid.
     """
-    row = _rows.find_provider(context, provider)
-    links = t.resource_provider_traits
-    query = (
-        _named_rows.select(t.traits)
-        .join_from(t.traits, links, links.c.trait_id == _traits.id)
-        .where(links.c.resource_provider_id == row.id)
-    )
-    return Trait.from_rows(_named_rows.FIELDS, context.connection.execute(query))
+    generation, rows = _rows.read_belongings(context, provider, _BELONGINGS)
+    return OfProvider(Trait.from_rows(_named_rows.FIELDS, rows), generation)
 
 
 @writes

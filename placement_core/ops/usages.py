@@ -9,7 +9,7 @@ import sqlalchemy as sa
 
 from placement_core.context import Context, reads
 from placement_core.db import tables as t
-from placement_core.objects import UsageGroup
+from placement_core.objects import UsageGroup, UsageOfProvider
 from placement_core.ops import _rows, consumers
 
 VERBS = ("for_provider", "for_project", "totals_by_class")
@@ -20,31 +20,46 @@ _allocations = t.allocations.c
 _consumers = t.consumers.c
 
 
+_inventories = t.inventories.c
+_OF_PROVIDER = (
+    _rows.belongings(
+        t.inventories.outerjoin(
+            t.allocations,
+            sa.and_(
+                _allocations.resource_provider_id == _inventories.resource_provider_id,
+                _allocations.resource_class_id == _inventories.resource_class_id,
+            ),
+        ).outerjoin(t.resource_classes, t.resource_classes.c.id == _inventories.resource_class_id),
+        _inventories.resource_provider_id,
+        _inventories.resource_class_id,
+        t.resource_classes.c.name,
+        sa.func.coalesce(sa.func.sum(_allocations.used), 0),
+    )
+    .group_by(
+        t.resource_providers.c.uuid,
+        t.resource_providers.c.generation,
+        _inventories.resource_class_id,
+        t.resource_classes.c.name,
+    )
+    .order_by(_inventories.resource_class_id)
+)
+
+
 @reads
-def for_provider(context: Context, provider: str) -> dict[str, int]:
+def for_provider(context: Context, provider: str) -> UsageOfProvider:
     """How much of its inventory is allocated: `{class: amount}`, in the order of class ids.
 
     Every class that the provider has inventory of is there, with 0 if none of it is in use.
 
     :param provider: its uuid.
+    :returns: a dictionary, with the provider's `generation`.
     :raises ResourceProviderNotFound: there is none with this uuid.
     """
-    row = _rows.find_provider(context, provider)
-    inventories = t.inventories.c
-    held = sa.and_(
-        _allocations.resource_provider_id == inventories.resource_provider_id,
-        _allocations.resource_class_id == inventories.resource_class_id,
+    generation, rows = _rows.read_belongings(context, provider, _OF_PROVIDER)
+    class_name = context.names.class_name
+    return UsageOfProvider(
+        {name or class_name(number): int(used) for number, name, used in rows}, generation
     )
-    rows = context.connection.execute(
-        sa.select(
-            inventories.resource_class_id, sa.func.coalesce(sa.func.sum(_allocations.used), 0)
-        )
-        .outerjoin_from(t.inventories, t.allocations, held)
-        .where(inventories.resource_provider_id == row.id)
-        .group_by(inventories.resource_class_id)
-        .order_by(inventories.resource_class_id)
-    ).all()
-    return {context.names.class_name(class_id): int(used) for class_id, used in rows}
 
 
 @reads

@@ -12,8 +12,8 @@ import numpy as np
 import pytest
 import sqlalchemy as sa
 
-from placement_core.db import engine as db_engine
 from placement_core.db import tables as t
+from placement_core.db import transactions
 from placement_core.db.dedicated import DedicatedConnection
 from placement_core.db.forest_rows import RowsReader
 from placement_core.matching.rows import Rows
@@ -66,7 +66,7 @@ def fill(engine: sa.Engine, dice: random.Random, count: int) -> dict[int, int | 
     roots[invisible] = parents[invisible] = None
     traits, aggregates = range(1, 100), range(1, 30)
     ratios = (16.0, 1.5, 1.0, 0.1, 1 / 3, 2 / 7, 123.456, 0.000123, 1e-7, 98765.4321, 3.4e38)
-    with engine.execution_options(**{db_engine.WRITES: True}).begin() as writer:
+    with engine.execution_options(**{transactions.WRITES: True}).begin() as writer:
         writer.execute(
             sa.insert(t.resource_providers),
             [
@@ -211,7 +211,7 @@ def test_nothing_is_read_of_nothing(engine, connection):
 
 def test_a_membership_of_an_aggregate_that_is_gone_is_left_out(engine, connection):
     fill(engine, random.Random(1), 50)
-    with engine.execution_options(**{db_engine.WRITES: True}).begin() as writer:
+    with engine.execution_options(**{transactions.WRITES: True}).begin() as writer:
         writer.execute(sa.delete(t.placement_aggregates).where(t.placement_aggregates.c.id <= 20))
     rows = RowsReader(engine.dialect).read(connection.run)
     assert set(rows.aggregate_ids.tolist()) <= rows.aggregate_uuids.keys()
@@ -220,7 +220,7 @@ def test_a_membership_of_an_aggregate_that_is_gone_is_left_out(engine, connectio
 
 def test_texts_of_many_rows_are_not_cut_off(engine, connection):
     """MySQL's own limit is 1 kB, MariaDB's 1 MB; a block is 256 providers."""
-    with engine.execution_options(**{db_engine.WRITES: True}).begin() as writer:
+    with engine.execution_options(**{transactions.WRITES: True}).begin() as writer:
         writer.execute(
             sa.insert(t.resource_providers),
             [

@@ -24,6 +24,7 @@ from placement_core.db import tree_changes
 from placement_core.db.comparison import Comparison
 from placement_core.db.forest_rows import RowsReader
 from placement_core.matching.forest import Forest
+from tests.databases import disconnect_all
 from tests.functional.db.forests import connect, described, execute, seen, stored
 
 SERVERS = ["mysql", "postgresql"]
@@ -813,29 +814,11 @@ def test_a_connection_that_was_lost_is_opened_again(placement, placement_url, re
     host = make_host(placement, "compute-1")
     seen(placement)
     for used in (1, 2):
-        disconnect_others(placement_url)
+        disconnect_all(placement_url)
         with connect(placement_url) as other:
             other.allocations.update(new_uuid(), {host: {"VCPU": 1}})
         assert seen(placement)[host]["used"] == {"VCPU": used}
     assert None not in reads()[1:], "what had been read was lost with the connection"
-
-
-def disconnect_others(url: str) -> None:
-    engine = sa.create_engine(url, isolation_level="AUTOCOMMIT")
-    with engine.connect() as connection:
-        if engine.dialect.name == "mysql":
-            ids = connection.exec_driver_sql(
-                "SELECT id FROM information_schema.processlist"
-                " WHERE db = DATABASE() AND id <> CONNECTION_ID()"
-            ).scalars()
-            for number in ids.all():
-                connection.exec_driver_sql(f"KILL {number}")
-        else:
-            connection.exec_driver_sql(
-                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
-                " WHERE datname = current_database() AND pid <> pg_backend_pid()"
-            )
-    engine.dispose()
 
 
 def test_a_database_that_fails_says_so(placement, placement_url):

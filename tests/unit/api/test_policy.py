@@ -50,6 +50,11 @@ def configure(tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> Config
     return configure
 
 
+@pytest.fixture(autouse=True)
+def _look_at_files_all_the_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(policy, "LOOK_EVERY", 0.0)
+
+
 @pytest.fixture
 def policy_file(tmp_path: pathlib.Path) -> pathlib.Path:
     return tmp_path / "policy.yaml"
@@ -294,6 +299,22 @@ def test_a_file_from_a_backup_is_noticed_though_it_is_older(
     assert not may(enforcer, ADMIN, LIST)
     backup.rename(policy_file)
     assert may(enforcer, ADMIN, LIST)
+
+
+def test_files_are_looked_at_every_second(
+    configure: Configure, policy_file: pathlib.Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(policy, "LOOK_EVERY", 1.0)
+    now = 100.0
+    monkeypatch.setattr(policy.time, "monotonic", lambda: now)
+    policy_file.write_text(f'"{LIST}": "@"\n')
+    enforcer = policy.make_enforcer(configure())
+    assert may(enforcer, caller(), LIST)
+    policy_file.write_text(f'"{LIST}": "!"  # closed\n')
+    now += 0.9
+    assert may(enforcer, caller(), LIST)
+    now += 0.2
+    assert not may(enforcer, caller(), LIST)
 
 
 def test_files_are_read_only_when_they_have_changed(

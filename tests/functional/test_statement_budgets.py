@@ -1,0 +1,261 @@
+"""How many statements the requests that a busy cloud makes all day send to the database.
+
+Counted is what is sent: statements, the beginning and end of a transaction, and whatever else
+would take a trip to the server. The first request of its kind may send more, to learn names that
+never change; those that follow may not.
+"""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+import sqlalchemy as sa
+
+from placement_api import deploy
+from placement_api.deploy import WebApplication
+from placement_api.environ import Reply, call
+from tests.functional.api import configurations
+
+ENDS = ("BEGIN", "COMMIT", "ROLLBACK")
+CLASSES = ("VCPU", "MEMORY_MB", "CUSTOM_GOLD")
+
+
+class Sent:
+    """What an application has sent to its database: `statements`, and what is around them."""
+
+    def __init__(self, app: WebApplication, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.statements: list[str] = []
+        self.ends: list[str] = []
+        engine = app.placement.context.engine
+        ping = engine.dialect.do_ping
+
+        def pinging(connection: Any) -> bool:
+            self.ends.append("ping")
+            return ping(connection)
+
+        monkeypatch.setattr(engine.dialect, "do_ping", pinging)
+        sa.event.listen(engine, "before_cursor_execute", self._executing)
+        if engine.dialect.name != "postgresql":  # where it is a statement
+            sa.event.listen(engine, "commit", lambda connection: self.ends.append("COMMIT"))
+
+    def _executing(
+        self, connection: object, cursor: object, statement: str, *rest: object
+    ) -> None:
+        (self.ends if statement in ENDS else self.statements).append(statement)
+
+    def forget(self) -> None:
+        self.statements.clear()
+        self.ends.clear()
+
+
+class Cloud:
+    """Hosts with consumers on them, behind an application that counts."""
+
+    def __init__(self, app: WebApplication, sent: Sent) -> None:
+        self.app = app
+        self.sent = sent
+        self.request("PUT", "/resource_classes/CUSTOM_GOLD", status=201)
+        self.hosts = [self._make_host(number) for number in range(3)]
+
+    def request(self, method: str, path: str, body: Any = None, *, status: int = 200) -> Reply:
+        reply = call(self.app, method, path, json=body, microversion="1.39")
+        assert reply.status == status, reply.body
+        return reply
+
+    def counted(self, method: str, path: str, body: Any = None, *, status: int = 200) -> Sent:
+        self.sent.forget()
+        self.request(method, path, body, status=status)
+        return self.sent
+
+    def of_host(self, what: str = "", *, host: int = 0) -> str:
+        return f"/resource_providers/{self.hosts[host]}{what}"
+
+    def claim(self, *hosts: int, generation: int | None = None) -> dict[str, Any]:
+        resources = {"resources": dict.fromkeys(CLASSES, 1)}
+        return {
+            "allocations": {self.hosts[host]: resources for host in hosts},
+            "project_id": "project",
+            "user_id": "user",
+            "consumer_generation": generation,
+            "consumer_type": "INSTANCE",
+        }
+
+    def consumer(self, *hosts: int) -> str:
+        """A new one, with something of these hosts."""
+        consumer = str(uuid.uuid4())
+        self.request("PUT", f"/allocations/{consumer}", self.claim(*hosts), status=204)
+        return consumer
+
+    def inventories(self, **reserved: int) -> dict[str, Any]:
+        """Those of the first host, as they are, but for what is reserved."""
+        body: dict[str, Any] = self.request("GET", self.of_host("/inventories")).json()
+        for name, amount in reserved.items():
+            body["inventories"][name]["reserved"] = amount
+        return body
+
+    def _make_host(self, number: int) -> str:
+        host = self.request("POST", "/resource_providers", {"name": f"host-{number}"}).json()
+        path = f"/resource_providers/{host['uuid']}"
+        inventories = {name: {"total": 100} for name in CLASSES}
+        body: dict[str, Any] = {"resource_provider_generation": 0, "inventories": inventories}
+        self.request("PUT", f"{path}/inventories", body)
+        body = {"resource_provider_generation": 1, "traits": ["HW_CPU_X86_AVX", "COMPUTE_NODE"]}
+        self.request("PUT", f"{path}/traits", body)
+        body = {"resource_provider_generation": 2, "aggregates": [str(uuid.uuid4())]}
+        self.request("PUT", f"{path}/aggregates", body)
+        return str(host["uuid"])
+
+
+@pytest.fixture
+def cloud(placement_url: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Cloud]:
+    app = deploy.load(configurations.make(placement_url), strategy="direct")
+    try:
+        yield Cloud(app, Sent(app, monkeypatch))
+    finally:
+        app.close()
+
+
+def check(sent: Sent, statements: int, *, writes: bool = False) -> None:
+    assert len(sent.statements) <= statements, sent.statements
+    around = ["BEGIN", "COMMIT"] if writes else []
+    if sent.statements and "BEGIN" in sent.ends and not writes:
+        around = ["BEGIN"]  # SQLite, where that is a call of a function
+    assert sent.ends == around
+
+
+READS = ["", "/inventories", "/traits", "/aggregates", "/usages", "/allocations"]
+
+
+@pytest.mark.parametrize("what", READS)
+def test_reading_what_a_provider_has(cloud: Cloud, what: str) -> None:
+    cloud.consumer(0)
+    cloud.consumer(0)
+    check(cloud.counted("GET", cloud.of_host(what)), 1)
+
+
+def test_reading_what_a_consumer_has(cloud: Cloud) -> None:
+    consumer = cloud.consumer(0, 1)
+    check(cloud.counted("GET", f"/allocations/{consumer}"), 1)
+
+
+def test_a_tree(cloud: Cloud) -> None:
+    """As many providers as it may have."""
+    number = len(cloud.counted("GET", f"/resource_providers?in_tree={cloud.hosts[0]}").statements)
+    parent = cloud.hosts[0]
+    for depth in range(12):
+        body = {"name": f"child-{depth}", "parent_provider_uuid": parent}
+        parent = cloud.request("POST", "/resource_providers", body).json()["uuid"]
+    sent = cloud.counted("GET", f"/resource_providers?in_tree={cloud.hosts[0]}")
+    assert len(sent.statements) == number <= 2
+
+
+def custom_classes(number: int) -> int:
+    """Custom classes are looked up by each write that names one: they come and go."""
+    return number + 1
+
+
+def test_a_claim(cloud: Cloud) -> None:
+    cloud.consumer(0)
+    path = f"/allocations/{uuid.uuid4()}"
+    sent = cloud.counted("PUT", path, cloud.claim(0), status=204)
+    check(sent, custom_classes(8), writes=True)
+    body = cloud.claim(0)
+    (on_host,) = body["allocations"].values()
+    del on_host["resources"]["CUSTOM_GOLD"]
+    path = f"/allocations/{uuid.uuid4()}"
+    check(cloud.counted("PUT", path, body, status=204), 8, writes=True)
+    assert any("provider_tree_changes" in statement for statement in cloud.sent.statements)
+
+
+def test_a_claim_on_many_providers(cloud: Cloud) -> None:
+    cloud.consumer(0)
+    path = f"/allocations/{uuid.uuid4()}"
+    sent = cloud.counted("PUT", path, cloud.claim(0, 1, 2), status=204)
+    check(sent, custom_classes(8), writes=True)
+
+
+def test_a_release(cloud: Cloud) -> None:
+    path = f"/allocations/{cloud.consumer(0)}"
+    check(cloud.counted("DELETE", path, status=204), 6, writes=True)
+
+
+def test_a_swap(cloud: Cloud) -> None:
+    one, other = cloud.consumer(0), cloud.consumer(1)
+    body = {one: cloud.claim(1, generation=1), other: cloud.claim(0, generation=1)}
+    check(cloud.counted("POST", "/allocations", body, status=204), custom_classes(9), writes=True)
+
+
+def test_inventories_that_are_what_they_were(cloud: Cloud) -> None:
+    body = cloud.inventories()
+    del body["inventories"]["CUSTOM_GOLD"]
+    cloud.request("PUT", cloud.of_host("/inventories"), body)
+    body["resource_provider_generation"] += 1
+    check(cloud.counted("PUT", cloud.of_host("/inventories"), body), 3, writes=True)
+
+
+def test_inventories_that_change(cloud: Cloud) -> None:
+    sent = cloud.counted("PUT", cloud.of_host("/inventories"), cloud.inventories(VCPU=4))
+    check(sent, custom_classes(5), writes=True)
+
+
+def test_a_reshape(cloud: Cloud) -> None:
+    """With as many consumers as there may be."""
+    counts = [
+        len(_reshape(cloud, host, consumers).statements) for host, consumers in ((0, 2), (1, 9))
+    ]
+    assert counts[0] == counts[1] <= 25
+
+
+def _reshape(cloud: Cloud, host: int, consumers: int) -> Sent:
+    root = cloud.hosts[host]
+    holders = [cloud.consumer(host) for _ in range(consumers)]
+    child = {"name": f"child-{host}", "parent_provider_uuid": root}
+    child_uuid = cloud.request("POST", "/resource_providers", child).json()["uuid"]
+    generation = cloud.request("GET", f"/resource_providers/{root}").json()["generation"]
+    total = {"total": 100}
+    body = {
+        "inventories": {
+            root: {
+                "resource_provider_generation": generation,
+                "inventories": {"VCPU": total, "MEMORY_MB": total},
+            },
+            child_uuid: {"resource_provider_generation": 0, "inventories": {"CUSTOM_GOLD": total}},
+        },
+        "allocations": {
+            holder: {
+                **cloud.claim(host, generation=1),
+                "allocations": {
+                    root: {"resources": {"VCPU": 1, "MEMORY_MB": 1}},
+                    child_uuid: {"resources": {"CUSTOM_GOLD": 1}},
+                },
+            }
+            for holder in holders
+        },
+    }
+    return cloud.counted("POST", "/reshaper", body, status=204)
+
+
+def test_candidates(cloud: Cloud) -> None:
+    """Whether anything has changed, and the tree that has."""
+    path = "/allocation_candidates?resources=VCPU:1,CUSTOM_GOLD:1"
+    asked: list[str] = []
+    cloud.request("GET", path)
+    picture: Any = cloud.app.placement.context.picture
+    run: Callable[[str], Any] = picture._connection.run if picture._connection else None
+    if run is None:
+        pytest.skip("a database in memory has no connection for that")
+
+    def counting(statement: str) -> Any:
+        asked.append(statement)
+        return run(statement)
+
+    picture._connection.run = counting
+    cloud.request("GET", path)
+    assert len(asked) == 1
+    cloud.consumer(0)
+    asked.clear()
+    check(cloud.counted("GET", path), 0)
+    assert len(asked) == 2
