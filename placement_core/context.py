@@ -28,11 +28,12 @@ from placement_core.db import engine as db_engine
 from placement_core.db import errors, names, transactions, tree_changes
 from placement_core.db import tables as t
 from placement_core.db.picture import Picture
+from placement_core.db.pipeline import waiting
 
 LOG = log.getLogger(__name__)
 
 ATTEMPTS = 10
-_RECORD = sa.insert(t.provider_tree_changes)
+_RECORD = waiting(sa.insert(t.provider_tree_changes))
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -164,7 +165,7 @@ class Context:
         if write and self.read_only:
             raise exceptions.ReadOnly(operation=operation)
         if self._open is None:
-            block = self._outermost(write, write or is_block)
+            block = self._outermost(write, is_block)
         else:
             block = self._joined(write, operation)
         with block as transaction:
@@ -184,12 +185,13 @@ class Context:
         self.engine.dispose()
 
     @contextmanager
-    def _outermost(self, write: bool, begin: bool) -> Iterator[Transaction]:
-        """:param begin: tell the server of it; a single op that reads can do without."""
+    def _outermost(self, write: bool, is_block: bool) -> Iterator[Transaction]:
+        """A single op that reads does without a transaction on the server."""
+        begin = write or is_block
         if self.closed:
             raise exceptions.DatabaseUnavailable(url=self.url, reason="it was closed")
         with self.turn, self._translated():
-            with self._connect(write, begin) as connection:
+            with self._connect(write, is_block) as connection:
                 transaction = Transaction(connection, self._shared_names, write=write)
                 self._local.transaction = transaction
                 try:
@@ -200,15 +202,26 @@ class Context:
                 finally:
                     self._local.transaction = None
                 if begin:
-                    connection.commit()
+                    self._commit(connection)
             transaction.names.committed()
         if self._untrimmed >= tree_changes.TRIM_EVERY:
             self._trim_tree_changes()
 
-    def _connect(self, write: bool, begin: bool) -> Connection:
-        if begin:
-            return transactions.begun(self._write_engine if write else self.engine)
+    def _connect(self, write: bool, is_block: bool) -> Connection:
+        if write or is_block:
+            engine = self._write_engine if write else self.engine
+            return transactions.begun(engine, at_once=is_block)
         return self._read_engine.connect()
+
+    def _commit(self, connection: Connection) -> None:
+        try:
+            transactions.commit(connection)
+        except Exception as error:
+            known = errors.translate(error, self.url)
+            if not isinstance(known, exceptions.ConnectionLost):
+                raise
+            reason = f"{known.reason} (nobody can tell whether what was written is there)"
+            raise exceptions.DatabaseUnavailable(url=self.url, reason=reason) from error
 
     @contextmanager
     def _joined(self, write: bool, operation: str) -> Iterator[Transaction]:
@@ -284,7 +297,7 @@ class Context:
             try:
                 with self.transaction(operation=name, is_op=is_op):
                     return operation()
-            except exceptions.ConcurrentUpdate as error:
+            except (exceptions.ConcurrentUpdate, exceptions.ConnectionLost) as error:
                 if not error.transient or attempt == attempts:
                     raise
                 LOG.debug("%s: attempt %d has to be repeated: %s", name, attempt, error)

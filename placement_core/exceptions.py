@@ -337,7 +337,12 @@ class DatabaseUnavailable(DatabaseError):
 
 
 class ConnectionLost(DatabaseUnavailable):
-    """A connection that was there is not any more; a new one may work."""
+    """A connection that was there is not any more, and nothing was changed.
+
+    A new one may work: ops that stand alone try that.
+    """
+
+    transient = True
 
 
 class DatabaseNotMigrated(DatabaseError):

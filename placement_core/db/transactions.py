@@ -1,9 +1,10 @@
 """How connections begin and end transactions, with as few trips to the server as it takes.
 
 On MySQL and PostgreSQL connections commit each statement by themselves, so that an op that only
-reads sends its statements and nothing else. A transaction is told to the server: `BEGIN`, and
-`COMMIT` or `ROLLBACK`. Connections are not tried out before each use, as oslo.db would have it:
-`BEGIN` tells whether one is still there (`begun`), and who only reads can do it again.
+reads sends its statements and nothing else. A transaction is told to the server: `BEGIN`, with
+the first statement, and `COMMIT` or `ROLLBACK`. Connections are not tried out before each use, as
+oslo.db would have it: the first statement tells whether one is still there, and as nothing was
+done until then, whatever can be run again is.
 
 Whoever sets an `isolation_level` on a connection has the driver's own transactions, or, with
 `AUTOCOMMIT`, none.
@@ -23,10 +24,13 @@ from sqlalchemy.dialects import plugins
 from sqlalchemy.engine import URL, Connection, CreateEnginePlugin, Engine
 from sqlalchemy.pool import Pool, PoolResetState
 
+from placement_core.db import pipeline
+
 WRITES: Final = "placement_writes"  # execution option of a connection that is about to write
 
 _LEVEL: Final = "isolation_level"
 _AUTOCOMMIT: Final = "AUTOCOMMIT"
+_ENDED: Final = "placement_ended"  # in the info of a connection: no transaction is open any more
 _PLUGIN: Final = "placement_core"
 _MYSQL: Final = ("mysql", "mariadb")
 
@@ -44,11 +48,10 @@ def prepare(engine: Engine) -> None:
     if backend == "sqlite":
         event.listen(engine, "begin", _begin_sqlite_write)
         return
-    event.listen(engine, "begin", _begin)
+    event.listen(engine, "begin", _hold_begin if pipeline.prepare(engine) else _begin)
+    event.listen(engine, "commit", _commit)
     event.listen(engine, "rollback", _roll_back)
     event.listen(engine, "reset", _reset)
-    if backend not in _MYSQL:
-        event.listen(engine, "commit", _commit)
 
 
 def without(engine: Engine) -> Engine:
@@ -58,14 +61,15 @@ def without(engine: Engine) -> Engine:
     return engine.execution_options(**{_LEVEL: _AUTOCOMMIT})
 
 
-def begun(engine: Engine) -> Connection:
+def begun(engine: Engine, *, at_once: bool) -> Connection:
     """A connection in a transaction, to be closed in any case.
 
-    One that was in the pool may have been lost since; then this is a new one.
+    :param at_once: what is done in it can't be done again, so make sure that the connection is
+        there. One that was in the pool may have been lost since; then this is a new one.
     """
     connection = engine.connect()
     try:
-        connection.begin()
+        _begin_transaction(connection, at_once)
     except BaseException:
         lost = connection.invalidated
         connection.close()
@@ -75,11 +79,27 @@ def begun(engine: Engine) -> Connection:
         return connection
     connection = engine.connect()
     try:
-        connection.begin()
+        _begin_transaction(connection, at_once)
     except BaseException:
         connection.close()
         raise
     return connection
+
+
+def _begin_transaction(connection: Connection, at_once: bool) -> None:
+    connection.begin()
+    if at_once and not pipeline.is_begun(connection):
+        connection.exec_driver_sql("SELECT 1")
+
+
+def commit(connection: Connection) -> None:
+    """Commit the transaction of `begun`."""
+    if connection.dialect.name == "sqlite":
+        connection.commit()
+    else:
+        # The connection's own would have MySQL's drivers send it again.
+        _commit(connection)
+        connection.info[_ENDED] = True
 
 
 class _Plugin(CreateEnginePlugin):
@@ -104,19 +124,41 @@ def _is_told(connection: Connection) -> bool:
     return _LEVEL not in connection.get_execution_options()
 
 
+def _hold_begin(connection: Connection) -> None:
+    if _is_told(connection):
+        connection.info.pop(_ENDED, None)
+        pipeline.hold_begin(connection)
+
+
 def _begin(connection: Connection) -> None:
     if _is_told(connection):
+        connection.info.pop(_ENDED, None)
         connection.exec_driver_sql("BEGIN")
 
 
 def _commit(connection: Connection) -> None:
-    """MySQL's drivers send it anyway, the others only where they have begun themselves."""
-    if _is_told(connection):
+    """Drivers send it only where they have begun themselves, but for MySQL's."""
+    if not _is_told(connection):
+        return
+    if pipeline.is_empty(connection):
+        pipeline.drop(connection.info)
+        return
+    try:
         connection.exec_driver_sql("COMMIT")
+    except BaseException:
+        # What was sent with it has failed, perhaps, and SQLAlchemy takes it for the end.
+        _roll_back(connection)
+        if not connection.invalidated:
+            connection.info[_ENDED] = True
+        raise
 
 
 def _roll_back(connection: Connection) -> None:
     if not _is_told(connection) or connection.closed or connection.invalidated:
+        return
+    is_over = connection.info.pop(_ENDED, False) or not pipeline.is_begun(connection)
+    pipeline.drop(connection.info)
+    if is_over:
         return
     try:
         # Not by way of the connection: a savepoint that has failed would keep it from that.
@@ -129,8 +171,9 @@ def _roll_back(connection: Connection) -> None:
         raise sa.exc.DBAPIError.instance("ROLLBACK", None, error, driver_error) from error
 
 
-def _reset(driver_connection: Any, record: object, state: PoolResetState) -> None:
+def _reset(driver_connection: Any, record: Any, state: PoolResetState) -> None:
     """Somebody has not closed a connection, or has gone behind SQLAlchemy's back."""
+    pipeline.drop(record.info)
     if not state.transaction_was_reset and not state.terminate_only:
         _send_rollback(driver_connection)
 

@@ -21,6 +21,7 @@ from placement_core import exceptions
 from placement_core.context import Context
 from placement_core.db import tables as t
 from placement_core.db.batches import chunks
+from placement_core.db.pipeline import waiting
 from placement_core.objects import inventory as rules
 from placement_core.objects.inventory import InventoryRecord
 from placement_core.ops import _rows, consumer_types
@@ -111,19 +112,21 @@ _READ_OWN = (
     )
     .where(_allocations.consumer_id.in_(sa.bindparam("consumers")))
 )
-_INSERT_CONSUMERS = sa.insert(t.consumers)
-_UPDATE_OWNERS = (
+_INSERT_CONSUMERS = waiting(sa.insert(t.consumers))
+_UPDATE_OWNERS = waiting(
     sa.update(t.consumers)
     .where(_consumers.id == sa.bindparam("of_consumer"))
     .values({key: sa.bindparam(key) for key in _OWNER})
 )
-_BUMP_CONSUMERS = (
+_BUMP_CONSUMERS = waiting(
     sa.update(t.consumers)
     .where(_consumers.id.in_(sa.bindparam("ids")))
     .values(generation=_consumers.generation + 1)
 )
-_DELETE_CONSUMERS = sa.delete(t.consumers).where(_consumers.uuid.in_(sa.bindparam("consumers")))
-_INSERT_ROWS = sa.insert(t.allocations)
+_DELETE_CONSUMERS = waiting(
+    sa.delete(t.consumers).where(_consumers.uuid.in_(sa.bindparam("consumers")))
+)
+_INSERT_ROWS = waiting(sa.insert(t.allocations))
 _DELETE_ROWS = sa.delete(t.allocations).where(_allocations.id.in_(sa.bindparam("ids")))
 _HOLDERS = sa.select(_allocations.consumer_id).where(
     _allocations.consumer_id.in_(sa.bindparam("consumers"))

@@ -16,6 +16,7 @@ from placement_core.context import Context
 from placement_core.db import tables as t
 from placement_core.db.batches import chunks
 from placement_core.db.names import FIRST_CUSTOM_CLASS_ID
+from placement_core.db.pipeline import waiting
 from placement_core.objects.inventory import InventoryRecord
 
 Records = dict[int, dict[int, InventoryRecord]]  # {provider id: {class id: record}}
@@ -30,7 +31,7 @@ _READ = sa.select(
     _inventories.resource_class_id,
     *(_inventories[field] for field in FIELDS),
 ).where(_inventories.resource_provider_id.in_(sa.bindparam("providers")))
-_UPDATE = (
+_UPDATE = waiting(
     sa.update(t.inventories)
     .where(
         _inventories.resource_provider_id == sa.bindparam("of_provider"),
@@ -38,7 +39,7 @@ _UPDATE = (
     )
     .values({field: sa.bindparam(field) for field in FIELDS})
 )
-_INSERT = sa.insert(t.inventories)
+_INSERT = waiting(sa.insert(t.inventories))
 
 
 def make_record(values: Iterable[Any]) -> InventoryRecord:

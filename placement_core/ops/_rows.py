@@ -17,6 +17,7 @@ from placement_core import exceptions
 from placement_core.context import Context
 from placement_core.db import tables as t
 from placement_core.db.batches import chunks
+from placement_core.db.pipeline import waiting
 from placement_core.ops._arguments import expect_uuid
 
 _providers = t.resource_providers.c
@@ -37,7 +38,7 @@ _FIND = sa.select(*_COLUMNS).where(
 )
 _LOCK = _FIND.order_by(_providers.uuid).with_for_update(key_share=True)
 _UUIDS_OF_IDS = sa.select(_providers.uuid).where(_providers.id.in_(sa.bindparam("ids")))
-_BUMP = (
+_BUMP = waiting(
     sa.update(t.resource_providers)
     .where(_providers.id.in_(sa.bindparam("ids")))
     .values(generation=_providers.generation + sa.bindparam("step"))

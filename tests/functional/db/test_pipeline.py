@@ -1,0 +1,107 @@
+"""What waits for the next statement is done with it, or not at all."""
+
+from __future__ import annotations
+
+import pytest
+import sqlalchemy as sa
+from oslo_db import exception as oslo_exception
+
+from placement_core import exceptions
+from placement_core.db import pipeline
+from placement_core.db import tables as t
+from placement_core.objects.resource_provider import normalised_uuid
+from tests.functional.db.test_transactions import projects
+
+NAME = t.projects.c.external_id
+WAITING = pipeline.waiting(sa.insert(t.projects))
+NAMES = sa.select(NAME)
+
+
+def rows(*names: str) -> list[dict[str, str]]:
+    return [{"external_id": name} for name in names]
+
+
+def test_it_is_done_before_the_next_statement(migrated):
+    with migrated.begin() as connection:
+        connection.execute(WAITING, rows("one"))
+        connection.execute(WAITING, rows("two", "three"))
+        assert set(connection.scalars(NAMES)) == {"one", "two", "three"}
+
+
+def test_it_is_done_at_the_end(migrated, placement_url):
+    with migrated.begin() as connection:
+        connection.execute(WAITING, rows("one"))
+        assert projects(placement_url) == set()
+    assert projects(placement_url) == {"one"}
+
+
+def test_it_is_gone_with_its_transaction(migrated, placement_url):
+    with pytest.raises(ZeroDivisionError), migrated.begin() as connection:
+        connection.execute(WAITING, rows("one"))
+        raise ZeroDivisionError
+    with migrated.begin() as connection:
+        connection.execute(WAITING, rows("two"))
+    assert projects(placement_url) == {"two"}
+
+
+@pytest.mark.parametrize("then", [NAMES, None])
+def test_what_comes_after_a_failure_is_not_done(migrated, placement_url, then):
+    with (
+        pytest.raises(oslo_exception.DBDuplicateEntry),
+        migrated.begin() as connection,
+    ):
+        connection.execute(WAITING, rows("one"))
+        connection.execute(WAITING, rows("one"))
+        connection.execute(WAITING, rows("two"))
+        if then is not None:
+            connection.execute(then)
+    assert projects(placement_url) == set()
+    # The connection is as good as new.
+    with migrated.begin() as connection:
+        connection.execute(WAITING, rows("three"))
+    assert projects(placement_url) == {"three"}
+
+
+def test_long_lists_do_not_wait(migrated, placement_url):
+    names = {f"{number}:{'x' * 200}" for number in range(5000)}
+    with migrated.begin() as connection:
+        connection.execute(WAITING, rows("before"))
+        connection.execute(WAITING, rows(*names))
+        connection.execute(WAITING, rows("after"))
+        for name in ("a", "b"):
+            for number in range(20):
+                connection.execute(WAITING, rows(*(f"{name}{number}-{n}" for n in range(99))))
+    assert len(projects(placement_url)) == 5000 + 2 + 2 * 20 * 99
+
+
+@pytest.mark.parametrize(
+    "name", ["100 %", "%s %(id)s", "a;b", "'; DROP TABLE users; --", 'a"b\\c\\', "größe", "\\'"]
+)
+def test_texts_are_what_they_were(migrated, placement_url, name):
+    with migrated.begin() as connection:
+        connection.execute(WAITING, rows(name))
+        connection.execute(sa.select(NAME).where(name == NAME))
+    assert projects(placement_url) == {name}
+
+
+def test_savepoints_hold_what_waited_before_them(migrated, placement_url):
+    with migrated.begin() as connection:
+        connection.execute(WAITING, rows("before"))
+        with pytest.raises(ZeroDivisionError), connection.begin_nested():
+            connection.execute(WAITING, rows("inside"))
+            raise ZeroDivisionError
+        connection.execute(WAITING, rows("after"))
+    assert projects(placement_url) == {"before", "after"}
+
+
+def test_an_op_that_fails_late_fails_for_its_own_reason(placement):
+    """In a block, an op ends with its savepoint: what waited in it fails there at the latest."""
+    host = placement.resource_providers.create(name="host").uuid
+    placement.inventories.replace(host, {"VCPU": {"total": 8}})
+    consumer = normalised_uuid("0f0e0d0c-0b0a-0908-0706-050403020100", "consumer")
+    with placement.transaction():
+        placement.allocations.update(consumer, {host: {"VCPU": 1}})
+        with pytest.raises(exceptions.CapacityExceeded):
+            placement.allocations.update(consumer, {host: {"VCPU": 9}})
+        placement.allocations.update(consumer, {host: {"VCPU": 2}})
+    assert [row.used for row in placement.allocations.for_consumer(consumer)] == [2]
