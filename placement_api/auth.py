@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import Any, Final
 
-from keystonemiddleware import auth_token
 from oslo_config import cfg
 from oslo_context.context import RequestContext
 
@@ -50,6 +49,9 @@ def keystone(app: WSGIApplication, conf: cfg.ConfigOpts) -> WSGIApplication:
 
     :raises ConfigurationError: it does not say how this service authenticates itself.
     """
+    # With all that it needs it takes longer to import than any other part of the service.
+    from keystonemiddleware import auth_token
+
     protected = auth_token.AuthProtocol(app, {"oslo_config_config": conf})
     options = conf.keystone_authtoken
     if not (options.auth_type or options.auth_section):

@@ -7,6 +7,12 @@ variables. The command line is the server's, and not looked at.
 
 from __future__ import annotations
 
+import os
+
+# A library of a library of ours imports eventlet, which would go on to import a DNS library that
+# takes longer than all of this service. Nothing of either is used.
+os.environ.setdefault("EVENTLET_NO_GREENDNS", "yes")
+
 from placement_api.deploy import WebApplication, init_application
 
 __all__ = ["application"]

@@ -22,7 +22,7 @@ from placement_core import conf as placement_conf
 from placement_core import exceptions, ops
 from placement_core.context import Context
 from placement_core.db import engine as db_engine
-from placement_core.db import errors, migration, standard_names
+from placement_core.db import errors, standard_names, state
 from placement_core.db import tables as t
 
 P = ParamSpec("P")
@@ -58,8 +58,11 @@ def connect(
     url = db_engine.display(engine.url)
     try:
         if create:
+            # It takes alembic, which services that find their tables need not wait for.
+            from placement_core.db import migration
+
             migration.upgrade(engine)
-        records_tree_changes = migration.check(engine)
+        records_tree_changes = state.check(engine)
         if not read_only:
             standard_names.synchronise(engine)
     except Exception as error:

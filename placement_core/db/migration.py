@@ -1,14 +1,14 @@
-"""Making the tables, bringing old ones up to date, and telling what state a database is in.
+"""Making the tables, and bringing old ones up to date.
 
 There are two branches of migrations. `migrations` is the schema of OpenStack Placement, with its
 revision ids and its version table `alembic_version`, so that either implementation can carry on
 where the other stopped. `additions` is what this project adds for itself, with a version table of
 its own that nobody else looks at.
 
-`upgrade`, `version` and `stamp` take a database URL, an `oslo.config` object that has been called,
-or an engine made by `engine.create_engine`; `check` takes the engine. All raise
-`DatabaseUnavailable` when there is no such database. On SQLite all create a file that does not
-exist: ask `engine.missing_file` beforehand.
+All take a database URL, an `oslo.config` object that has been called, or an engine made by
+`engine.create_engine`, and raise `DatabaseUnavailable` when there is no such database. On SQLite
+they create a file that does not exist: ask `engine.missing_file` beforehand. What a service has to
+know when it starts is in `state`, which does without alembic.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ from sqlalchemy.engine import Connection, Engine
 from placement_core import conf as placement_conf
 from placement_core import exceptions
 from placement_core.db import engine as db_engine
-from placement_core.db import errors, transactions
+from placement_core.db import errors, state, transactions
 from placement_core.db import tables as t
 
 LOG = log.getLogger(__name__)
@@ -77,7 +77,7 @@ def _chain(branch: Branch) -> tuple[str, ...]:
     return tuple(script.revision for script in scripts.walk_revisions())[::-1]
 
 
-MAIN = Branch("migrations", "alembic_version")
+MAIN = Branch("migrations", state.VERSION_TABLE)
 ADDITIONS = Branch("additions", "placement_core_version")
 
 
@@ -112,33 +112,6 @@ def stamp(target: str | cfg.ConfigOpts | Engine, revision: str) -> None:
     wanted = _resolve(revision)
     with _turn, _opened(target) as engine, _exclusively(engine) as connection:
         command.stamp(MAIN.config(connection), wanted, purge=True)
-
-
-def check(engine: Engine) -> bool:
-    """Tell whether the tables are those of this version, with a few cheap queries.
-
-    Tables that carry no revision are accepted when they look like those of the newest one: tests
-    make them from the models.
-
-    :returns: whether our own table `provider_tree_changes` is there.
-    :raises DatabaseNotMigrated: tables are missing or older.
-    :raises DatabaseTooNew: the database is at a revision that we do not know.
-    """
-    with _opened(engine), engine.connect() as connection:
-        inspector = sa.inspect(connection)
-        present = set(inspector.get_table_names())
-        found = MAIN.recorded(connection) if MAIN.version_table in present else None
-        usable = t.metadata.tables.keys() <= present
-        if usable and found is None:
-            columns = inspector.get_columns(t.consumers.name)
-            usable = any(c["name"] == t.consumers.c.consumer_type_id.name for c in columns)
-    chain = MAIN.chain()
-    values = {"url": db_engine.display(engine.url), "found": found, "expected": chain[-1]}
-    if found is not None and found not in chain:
-        raise exceptions.DatabaseTooNew(**values)
-    if not usable or found not in (None, chain[-1]):
-        raise exceptions.DatabaseNotMigrated(**values)
-    return t.provider_tree_changes.name in present
 
 
 def run_environment() -> None:

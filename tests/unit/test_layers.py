@@ -39,9 +39,12 @@ with placement_core.connect("sqlite://", create=True) as placement:
 REPORT = "import sys; print(*{name.partition('.')[0] for name in sys.modules})"
 
 
-def modules_after(program: str) -> set[str]:
+def modules_after(program: str, *arguments: str) -> set[str]:
     done = subprocess.run(
-        [sys.executable, "-c", f"{program}\n{REPORT}"], capture_output=True, text=True, check=True
+        [sys.executable, "-c", f"{program}\n{REPORT}", *arguments],
+        capture_output=True,
+        text=True,
+        check=True,
     )
     assert done.stderr == "", "importing a library is no occasion for warnings"
     return set(done.stdout.split())
@@ -57,6 +60,24 @@ def test_using_the_library_imports_no_http_library():
     loaded = modules_after(IMPORT + WORK)
     assert "sqlalchemy" in loaded
     assert not loaded & HTTP_LIBRARIES
+
+
+STARTING = """
+import os, sys
+os.environ["OS_PLACEMENT_DATABASE__CONNECTION"] = sys.argv[1]
+os.environ["OS_API__AUTH_STRATEGY"] = "noauth2"
+sys.argv[1:] = []
+import placement_api.wsgi
+"""
+
+
+def test_a_service_starts_without_what_takes_long_to_import(tmp_path: pathlib.Path) -> None:
+    """Alembic makes tables, keystonemiddleware is for Keystone, and the others are for nobody."""
+    url = f"sqlite:///{tmp_path}/placement.sqlite"
+    modules_after(f"{IMPORT}\nplacement_core.connect({url!r}, create=True).close()")
+    loaded = modules_after(STARTING, url)
+    assert "placement_api" in loaded
+    assert not loaded & {"alembic", "mako", "keystonemiddleware", "keystoneauth1", "dns"}
 
 
 def test_an_error_of_the_database_is_raised_and_not_printed_too():

@@ -13,7 +13,7 @@ from alembic.script import ScriptDirectory
 
 from placement_core import conf as placement_conf
 from placement_core import exceptions
-from placement_core.db import migration
+from placement_core.db import migration, state
 from placement_core.db import tables as t
 from tests.functional.db.conftest import opened, recorded_statements
 
@@ -32,6 +32,10 @@ DROPPED_INDEXES = {
     "resource_providers_name_idx",
     "resource_providers_uuid_idx",
 }
+
+
+def test_the_revisions_are_those_of_the_scripts():
+    assert migration.MAIN.chain() == state.REVISIONS == tuple(REVISIONS)
 
 
 def execute(engine: sa.Engine, *statements: str) -> None:
@@ -125,7 +129,7 @@ def test_a_column_that_we_do_not_know_is_kept(engine: sa.Engine) -> None:
     insert_a_cloud(engine)
     execute(engine, "UPDATE resource_providers SET can_host = 1")
     migration.upgrade(engine)
-    assert migration.check(engine)
+    assert state.check(engine)
     assert rows(engine, "SELECT uuid, can_host FROM resource_providers") == [("rp-1", 1)]
 
 
@@ -133,16 +137,16 @@ def test_a_database_from_the_service_gets_our_table(engine: sa.Engine) -> None:
     """At head, but nobody has heard of additions there."""
     migration.upgrade(engine)
     execute(engine, "DROP TABLE provider_tree_changes", "DROP TABLE placement_core_version")
-    assert migration.check(engine) is False
+    assert state.check(engine) is False
     migration.upgrade(engine)
-    assert migration.check(engine) is True
+    assert state.check(engine) is True
     assert rows(engine, "SELECT version_num FROM alembic_version") == [(HEAD,)]
 
 
 def test_our_table_may_be_there_already(engine: sa.Engine) -> None:
     t.additions_metadata.create_all(engine)
     migration.upgrade(engine)
-    assert migration.check(engine) is True
+    assert state.check(engine) is True
 
 
 def test_newer_additions_are_left_alone(migrated: sa.Engine) -> None:
@@ -172,7 +176,7 @@ def test_tables_without_a_revision_are_not_upgraded(engine: sa.Engine) -> None:
         migration.upgrade(engine)
     migration.stamp(engine, "head")
     migration.upgrade(engine)
-    assert migration.check(engine) is True
+    assert state.check(engine) is True
 
 
 @pytest.mark.parametrize("database_url", ["mysql", "postgresql"], indirect=True)
@@ -223,7 +227,7 @@ def test_providers_without_a_root_block(engine: sa.Engine) -> None:
     assert migration.version(engine) == FIRST
     execute(engine, "UPDATE resource_providers SET root_provider_id = id")
     migration.upgrade(engine)
-    assert migration.check(engine)
+    assert state.check(engine)
 
 
 def test_allocations_without_a_consumer_block(engine: sa.Engine) -> None:
@@ -243,7 +247,7 @@ def test_allocations_without_a_consumer_block(engine: sa.Engine) -> None:
         "INSERT INTO consumers (uuid, project_id, user_id, generation) VALUES ('c-1',1,1,0)",
     )
     migration.upgrade(engine)
-    assert migration.check(engine)
+    assert state.check(engine)
 
 
 # --- stamp ---------------------------------------------------------------------------------------
@@ -278,13 +282,13 @@ def test_stamping_an_unknown_revision_is_refused(migrated: sa.Engine) -> None:
 
 def test_checking_a_good_database_is_cheap(migrated: sa.Engine) -> None:
     with recorded_statements(migrated) as statements:
-        assert migration.check(migrated) is True
+        assert state.check(migrated) is True
     assert len(statements) <= 3
 
 
 def test_an_empty_database_is_not_migrated(engine: sa.Engine) -> None:
     with pytest.raises(exceptions.DatabaseNotMigrated, match="placement-manage db sync") as raised:
-        migration.check(engine)
+        state.check(engine)
     assert raised.value.found is None
 
 
@@ -292,28 +296,28 @@ def test_an_empty_database_is_not_migrated(engine: sa.Engine) -> None:
 def test_an_older_database_is_not_migrated(engine: sa.Engine, revision: str) -> None:
     migration.upgrade(engine, revision)
     with pytest.raises(exceptions.DatabaseNotMigrated) as raised:
-        migration.check(engine)
+        state.check(engine)
     assert raised.value.found == revision
 
 
 def test_a_revision_without_tables_is_not_migrated(engine: sa.Engine) -> None:
     migration.stamp(engine, "head")
     with pytest.raises(exceptions.DatabaseNotMigrated):
-        migration.check(engine)
+        state.check(engine)
 
 
 def test_a_database_from_the_future_is_too_new(migrated: sa.Engine) -> None:
     execute(migrated, f"UPDATE alembic_version SET version_num = '{FOREIGN}'")
     with pytest.raises(exceptions.DatabaseTooNew) as raised:
-        migration.check(migrated)
+        state.check(migrated)
     assert raised.value.found == FOREIGN
 
 
 def test_tables_made_from_models_are_accepted(engine: sa.Engine) -> None:
     t.metadata.create_all(engine)
-    assert migration.check(engine) is False
+    assert state.check(engine) is False
     t.additions_metadata.create_all(engine)
-    assert migration.check(engine) is True
+    assert state.check(engine) is True
 
 
 def test_tables_made_from_old_models_are_not_migrated(engine: sa.Engine) -> None:
@@ -321,7 +325,7 @@ def test_tables_made_from_old_models_are_not_migrated(engine: sa.Engine) -> None
     execute(engine, "DROP TABLE alembic_version")
     t.consumer_types.create(engine)
     with pytest.raises(exceptions.DatabaseNotMigrated):
-        migration.check(engine)
+        state.check(engine)
 
 
 # --- several at once -----------------------------------------------------------------------------
@@ -355,7 +359,7 @@ def test_processes_that_upgrade_at_once_take_turns(
     engine: sa.Engine, database_url: str, processes: concurrent.futures.Executor
 ) -> None:
     list(processes.map(_upgrade, [database_url] * PROCESSES))
-    assert migration.check(engine) is True
+    assert state.check(engine) is True
     assert rows(engine, "SELECT version_num FROM alembic_version") == [(HEAD,)]
 
 
@@ -375,7 +379,7 @@ def test_a_lock_that_is_never_released_is_reported(
             migration.upgrade(engine)
         assert sa.inspect(engine).get_table_names() == []
     migration.upgrade(engine)
-    assert migration.check(engine)
+    assert state.check(engine)
 
 
 @pytest.mark.parametrize("database_url", ["mysql"], indirect=True)
@@ -387,13 +391,13 @@ def test_a_server_without_named_locks_is_migrated_all_the_same(
         return statement.replace("get_lock(", "no_such_function("), parameters
 
     migration.upgrade(engine)
-    assert migration.check(engine)
+    assert state.check(engine)
     assert "without a lock" in caplog.text
 
 
 def test_our_table_that_somebody_has_dropped_is_made_again(migrated: sa.Engine) -> None:
     execute(migrated, "DROP TABLE provider_tree_changes")
-    assert not migration.check(migrated)
+    assert not state.check(migrated)
     migration.upgrade(migrated)
-    assert migration.check(migrated)
+    assert state.check(migrated)
     migration.upgrade(migrated)

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import strategies as st
 from jsonschema.exceptions import best_match
 
-from placement_api.schemas import blocks
+from placement_api.schemas import blocks, validator
 from placement_api.schemas.base import Schema
 from placement_api.schemas.wording import LARGEST_INSTANCE
 from tests.unit.api.schemas.tables import (
@@ -98,9 +98,14 @@ class TestWhichError:
     def test_integral_float_is_an_integer(self) -> None:
         assert self.SCHEMA.problem({"a": 2.0, "b": "xy"}) is None
 
-    def test_no_schema(self) -> None:
+    @pytest.mark.parametrize("label", SCHEMAS)
+    def test_definitions_are_schemas(self, label: str) -> None:
+        """They are not looked at when the service starts."""
+        validator.Validator.check_schema(SCHEMAS[label].definition)
+
+    def test_what_is_no_schema(self) -> None:
         with pytest.raises(jsonschema.SchemaError):
-            Schema({"type": "objekt"})
+            validator.Validator.check_schema(Schema({"type": "objekt"}).definition)
 
     @pytest.mark.parametrize("label", SCHEMAS)
     def test_object_before_its_content(self, label: str) -> None:
