@@ -215,7 +215,7 @@ def test_inventories_that_are_what_they_were(cloud: Cloud) -> None:
 
 def test_inventories_that_change(cloud: Cloud) -> None:
     sent = cloud.counted("PUT", cloud.of_host("/inventories"), cloud.inventories(VCPU=4))
-    check(sent, custom_classes(5), trips=custom_classes(4))
+    check(sent, custom_classes(5), trips=custom_classes(3))
 
 
 def test_a_reshape(cloud: Cloud) -> None:
