@@ -60,7 +60,9 @@ def translate(error: BaseException, url: str) -> exceptions.PlacementError | Non
         return exceptions.Deadlock(reason=reason)
     if isinstance(error, (oslo_exception.DBDuplicateEntry, oslo_exception.DBReferenceError)):
         # Whoever can tell more of it has done so, unless it has waited (see `pipeline`).
-        return exceptions.RaceLost(reason=reason)
+        return exceptions.RaceLost(
+            reason="somebody else has added the same, or deleted what it refers to"
+        )
     if isinstance(error, sa.exc.TimeoutError):
         return exceptions.DatabaseUnavailable(url=url, reason="no free connection: " + reason)
     if any(text in reason for text in _READ_ONLY):

@@ -1,13 +1,13 @@
 """The nouns: what the verbs return, and what plan and journal files contain.
 
 One versioned object per file. They hold values and know the rules that need nothing but those
-values (capacity, how a tree may be changed); reading and writing them is left to the verbs.
+values (capacity, how a tree may be changed); reading and writing them is left to the verbs. Lists
+of them that know their owner are in `belongings`.
 """
 
 from placement_core.objects.aggregate import Aggregate
 from placement_core.objects.allocation import Allocation
 from placement_core.objects.base import PlacementObject
-from placement_core.objects.belongings import OfConsumer, OfProvider, UsageOfProvider
 from placement_core.objects.consumer import Consumer
 from placement_core.objects.consumer_type import ConsumerType
 from placement_core.objects.inventory import Inventory
@@ -34,8 +34,6 @@ __all__ = [
     "Consumer",
     "ConsumerType",
     "Inventory",
-    "OfConsumer",
-    "OfProvider",
     "PlacementObject",
     "Project",
     "ProviderTree",
@@ -50,6 +48,5 @@ __all__ = [
     "UpgradeSummary",
     "Usage",
     "UsageGroup",
-    "UsageOfProvider",
     "User",
 ]

@@ -13,7 +13,8 @@ from placement_core import exceptions
 from placement_core.context import Context, reads, writes
 from placement_core.db import tables as t
 from placement_core.db.upsert import ensure_ids, find_ids
-from placement_core.objects import Aggregate, OfProvider
+from placement_core.objects import Aggregate
+from placement_core.objects.belongings import OfProvider
 from placement_core.objects.resource_provider import normalised_uuid
 from placement_core.ops import _provider_links, _rows
 from placement_core.ops._arguments import listed

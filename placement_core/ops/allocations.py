@@ -16,7 +16,8 @@ import sqlalchemy as sa
 from placement_core import exceptions
 from placement_core.context import Context, reads, writes
 from placement_core.db import tables as t
-from placement_core.objects import Allocation, OfConsumer, OfProvider
+from placement_core.objects import Allocation
+from placement_core.objects.belongings import OfConsumer, OfProvider
 from placement_core.ops import _rows
 from placement_core.ops import consumers as consumers_op
 from placement_core.ops._allocation_write import NEW, AllocationWrite, Claim

@@ -13,8 +13,9 @@ from typing import Any
 from placement_core import exceptions
 from placement_core.context import Context, reads, writes
 from placement_core.db import tables as t
-from placement_core.objects import Inventory, OfProvider
+from placement_core.objects import Inventory
 from placement_core.objects import inventory as rules
+from placement_core.objects.belongings import OfProvider
 from placement_core.objects.inventory import InventoryRecord
 from placement_core.ops import _inventory_records as records
 from placement_core.ops import _rows

@@ -17,7 +17,8 @@ from placement_core.context import Context, reads, writes
 from placement_core.db import tables as t
 from placement_core.db.batches import MOST_PARAMETERS
 from placement_core.db.tree_changes import NAMES
-from placement_core.objects import OfProvider, Trait
+from placement_core.objects import Trait
+from placement_core.objects.belongings import OfProvider
 from placement_core.objects.custom import is_custom
 from placement_core.ops import _named_rows, _provider_links, _rows
 from placement_core.ops._arguments import listed

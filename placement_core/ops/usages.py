@@ -9,7 +9,8 @@ import sqlalchemy as sa
 
 from placement_core.context import Context, reads
 from placement_core.db import tables as t
-from placement_core.objects import UsageGroup, UsageOfProvider
+from placement_core.objects import UsageGroup
+from placement_core.objects.belongings import UsageOfProvider
 from placement_core.ops import _rows, consumers
 
 VERBS = ("for_provider", "for_project", "totals_by_class")

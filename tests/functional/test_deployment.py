@@ -17,7 +17,7 @@ from uuid import uuid4
 import pytest
 
 from placement_api import conf as api_conf
-from placement_api import deploy
+from placement_api import deploy, policy
 from placement_api.environ import call
 from tests.functional import deployment
 from tests.functional.deployment import EXAMPLES, PORT, Machine, Server, ask, command
@@ -347,6 +347,7 @@ def test_the_example_of_a_policy(
 ) -> None:
     machine.configure(sqlite_placement_url)
     configured_by(machine.etc, monkeypatch)
+    monkeypatch.setattr(policy, "LOOK_EVERY", 0.0)
     with contextlib.closing(deploy.loadapp(api_conf.configuration())) as app:
 
         def status(roles: str, method: str, path: str) -> int:
