@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import uuid
+
 import pytest
 import sqlalchemy as sa
 
@@ -114,6 +116,33 @@ def test_writing_goes_on_after_a_connection_was_lost(placement, placement_url):
     cut_connections(placement_url)
     with placement.transaction(read_only=True):
         assert placement.resource_providers.get(host.uuid).name == "other"
+
+
+@pytest.mark.parametrize("fatal", range(1, 10))
+def test_a_claim_is_whole_wherever_it_is_cut(placement, placement_url, fatal):
+    """Up to what goes along with COMMIT, it is done again; after that, nobody can tell."""
+    host = placement.resource_providers.create(name="host").uuid
+    placement.inventories.replace(host, {"VCPU": {"total": 8}})
+    placement.allocations.update(str(uuid.uuid4()), {host: {"VCPU": 1}})
+    executed = 0
+
+    def before(*args: object) -> None:
+        nonlocal executed
+        executed += 1
+        if executed == fatal:
+            cut_connections(placement_url)
+
+    consumer = str(uuid.uuid4())
+    sa.event.listen(placement.context.engine, "before_cursor_execute", before)
+    if fatal <= 4:
+        placement.allocations.update(consumer, {host: {"VCPU": 2}})
+    else:
+        with pytest.raises(exceptions.DatabaseUnavailable, match="nobody can tell"):
+            placement.allocations.update(consumer, {host: {"VCPU": 2}})
+    sa.event.remove(placement.context.engine, "before_cursor_execute", before)
+    held = [2] if fatal <= 4 else []
+    assert [row.used for row in placement.allocations.for_consumer(consumer)] == held
+    assert placement.usages.for_provider(host) == {"VCPU": 1 + sum(held)}
 
 
 @pytest.mark.parametrize("read_only", [True, False])
