@@ -25,7 +25,7 @@ from sqlalchemy.engine import Connection, Engine
 
 from placement_core import exceptions
 from placement_core.db import engine as db_engine
-from placement_core.db import errors, names, transactions, tree_changes
+from placement_core.db import errors, names, pipeline, transactions, tree_changes
 from placement_core.db import tables as t
 from placement_core.db.picture import Picture
 from placement_core.db.pipeline import waiting
@@ -226,6 +226,9 @@ class Context:
     @contextmanager
     def _joined(self, write: bool, operation: str) -> Iterator[Transaction]:
         transaction = self._current()
+        if transaction.rolled_back:
+            # On MySQL there is no transaction any more, and whatever is written would last.
+            raise transaction.rolled_back
         if write and (transaction.reading_blocks or not transaction.write):
             raise exceptions.ReadOnly(
                 operation=operation, reason="the transaction that is open only reads"
@@ -237,6 +240,8 @@ class Context:
         try:
             with self._translated():
                 yield transaction
+                # What fails in the savepoint's own end can't be rolled back to it.
+                pipeline.flush(transaction.connection)
                 savepoint.commit()
         except BaseException as error:
             transaction.names.forget()

@@ -50,7 +50,9 @@ def prepare(engine: Engine) -> bool:
     if dialect.driver == "pymysql":
         event.listen(engine, "do_connect", _allow_several)
     event.listen(engine, "do_execute", _execute)
+    event.listen(engine, "do_execute_no_params", _execute_plain)
     event.listen(engine, "do_executemany", _execute_many)
+    event.listen(engine, "rollback_savepoint", _roll_back_savepoint)
     return True
 
 
@@ -70,6 +72,12 @@ def is_empty(connection: Connection) -> bool:
     return connection.info.get(_HELD) == [BEGIN]
 
 
+def flush(connection: Connection) -> None:
+    """Have done what waits, if anything does."""
+    if connection.info.get(_HELD):
+        connection.exec_driver_sql("SELECT 1")
+
+
 def drop(info: dict[Any, Any]) -> None:
     """Forget what waits: the transaction has ended."""
     info.pop(_HELD, None)
@@ -81,20 +89,28 @@ def _allow_several(dialect: Any, record: Any, arguments: Any, options: dict[str,
 
 def _execute(cursor: Any, statement: str, parameters: Any, context: ExecutionContext) -> bool:
     """:returns: whether it is done, or need not be done yet."""
-    info = _info(context)
-    held = info.get(_HELD)
+    held = _held(context)
+    if held is None:
+        return False  # no transaction of ours
     if context.execution_options.get(WAITS):
-        held = info.setdefault(_HELD, [])
         held.append(cursor.mogrify(statement, parameters))
         if sum(map(len, held)) > _MOST_LENGTH:
-            del info[_HELD]
             _send(cursor, held, context)
         return True
     if not held:
         return False
-    del info[_HELD]
-    _send(cursor, [*held, cursor.mogrify(statement, parameters)], context)
+    # What a client's own error keeps from being sent goes on waiting, BEGIN above all.
+    text = cursor.mogrify(statement, parameters)
+    held.append(text)
+    _send(cursor, held, context)
     return True
+
+
+def _execute_plain(cursor: Any, statement: str, context: ExecutionContext) -> bool:
+    held = _held(context)
+    if held:
+        _send(cursor, held, context)
+    return False
 
 
 def _execute_many(
@@ -102,23 +118,42 @@ def _execute_many(
 ) -> bool:
     if context.execution_options.get(WAITS) and len(parameters) <= _MOST_ROWS:
         return all(_execute(cursor, statement, row, context) for row in parameters)
-    held = _info(context).pop(_HELD, None)
+    held = _held(context)
     if held:
         _send(cursor, held, context)
     return False
 
 
-def _info(context: ExecutionContext) -> dict[Any, Any]:
+def _roll_back_savepoint(connection: Connection, name: str, context: object) -> None:
+    """What waits has come after the savepoint, which was sent with all that came before it."""
+    if not connection.invalidated and connection.info.get(_HELD):
+        connection.info[_HELD].clear()
+
+
+def _held(context: ExecutionContext) -> list[str | bytes] | None:
     try:
-        return context.root_connection.info
+        held: list[str | bytes] | None = context.root_connection.info.get(_HELD)
     except NotImplementedError:
-        return {}  # SQLAlchemy looks around on the first connection, before it is the pool's
+        return None  # SQLAlchemy looks around on the first connection, before it is the pool's
+    return held
 
 
-def _send(cursor: Any, texts: Sequence[str | bytes], context: ExecutionContext) -> None:
+def _send(cursor: Any, held: list[str | bytes], context: ExecutionContext) -> None:
+    # oslo.db may have put a comment at the end of a line.
     if context.dialect.name == "postgresql":
-        cursor.execute(b";".join(t.encode() if isinstance(t, str) else t for t in texts))
+        everything = b"\n;".join(t.encode() if isinstance(t, str) else t for t in held)
+        held.clear()
+        cursor.execute(everything)
         return  # of several results, it is the last one that is kept
-    cursor.execute(";".join(t if isinstance(t, str) else t.decode() for t in texts))
+    text = "\n;".join(t if isinstance(t, str) else t.decode() for t in held)
+    try:
+        cursor.execute(text)
+    except UnicodeError:
+        held.pop()  # nothing was sent, and the rest can be
+        raise
+    except BaseException:
+        held.clear()
+        raise
+    held.clear()
     while cursor.nextset():
         pass

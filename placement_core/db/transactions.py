@@ -19,12 +19,15 @@ import contextlib
 from typing import Any, Final
 
 import sqlalchemy as sa
+from oslo_log import log
 from sqlalchemy import event
 from sqlalchemy.dialects import plugins
 from sqlalchemy.engine import URL, Connection, CreateEnginePlugin, Engine
 from sqlalchemy.pool import Pool, PoolResetState
 
 from placement_core.db import pipeline
+
+LOG = log.getLogger(__name__)
 
 WRITES: Final = "placement_writes"  # execution option of a connection that is about to write
 
@@ -70,8 +73,8 @@ def begun(engine: Engine, *, at_once: bool) -> Connection:
     connection = engine.connect()
     try:
         _begin_transaction(connection, at_once)
-    except BaseException:
-        lost = connection.invalidated
+    except BaseException as error:
+        lost = connection.invalidated and isinstance(error, Exception)
         connection.close()
         if not lost:
             raise
@@ -164,11 +167,11 @@ def _roll_back(connection: Connection) -> None:
         # Not by way of the connection: a savepoint that has failed would keep it from that.
         _send_rollback(connection.connection)
     except BaseException as error:
+        # The server rolls back what has no connection any more, and somebody has an error already.
         connection.invalidate(error)
-        driver_error = connection.dialect.loaded_dbapi.Error
-        if not isinstance(error, driver_error):
+        if not isinstance(error, connection.dialect.loaded_dbapi.Error):
             raise
-        raise sa.exc.DBAPIError.instance("ROLLBACK", None, error, driver_error) from error
+        LOG.debug("ROLLBACK: %s", error)
 
 
 def _reset(driver_connection: Any, record: Any, state: PoolResetState) -> None:

@@ -6,6 +6,8 @@ import pytest
 import sqlalchemy as sa
 from oslo_db import exception as oslo_exception
 
+import placement_core
+from placement_core import conf as placement_conf
 from placement_core import exceptions
 from placement_core.db import pipeline
 from placement_core.db import tables as t
@@ -105,3 +107,66 @@ def test_an_op_that_fails_late_fails_for_its_own_reason(placement):
             placement.allocations.update(consumer, {host: {"VCPU": 9}})
         placement.allocations.update(consumer, {host: {"VCPU": 2}})
     assert [row.used for row in placement.allocations.for_consumer(consumer)] == [2]
+
+
+@pytest.mark.parametrize("error", [None, ZeroDivisionError])
+def test_what_fails_in_an_inner_block_is_undone_with_it(placement, placement_url, error):
+    with placement.transaction():
+        placement.resource_providers.create(name="outer")
+        with (
+            pytest.raises((error or exceptions.PlacementError, exceptions.PlacementError)),
+            placement.transaction(),
+        ):
+            placement.resource_providers.create(name="inner")
+            connection = placement.context.connection
+            connection.execute(WAITING, rows("same"))
+            connection.execute(WAITING, rows("same"))
+            if error is not None:
+                raise error
+    assert [provider.name for provider in placement.resource_providers.list()] == ["outer"]
+    assert projects(placement_url) == set()
+
+
+def test_begin_outlives_a_statement_that_cannot_be_sent(migrated, placement_url):
+    with pytest.raises(ZeroDivisionError), migrated.begin() as connection:
+        with pytest.raises((oslo_exception.DBError, oslo_exception.DBInvalidUnicodeParameter)):
+            connection.execute(sa.select(NAME).where(name_is("\ud800")))
+        connection.execute(sa.insert(t.projects), rows("one"))
+        raise ZeroDivisionError
+    assert projects(placement_url) == set()
+
+
+def name_is(name: str) -> sa.ColumnElement[bool]:
+    return t.projects.c.external_id == name
+
+
+def test_statements_without_parameters_are_part_of_it(migrated, placement_url):
+    options = {"no_parameters": True}
+    with migrated.begin() as connection:
+        connection.execute(WAITING, rows("one"))
+        found = connection.exec_driver_sql(
+            "SELECT COUNT(*) FROM projects", execution_options=options
+        )
+        assert found.scalar() == 1
+        connection.rollback()
+    assert projects(placement_url) == set()
+
+
+def test_without_a_transaction_of_ours_nothing_waits(migrated, placement_url):
+    connection = migrated.connect().execution_options(isolation_level="SERIALIZABLE")
+    with connection:
+        connection.execute(WAITING, rows("one"))
+        connection.commit()
+    assert projects(placement_url) == {"one"}
+
+
+def test_comments_at_the_end_of_statements_end_there(placement_url):
+    conf = placement_conf.for_url(placement_url)
+    conf.set_override("connection_trace", True, group="placement_database")
+    with placement_core.connect(conf) as placement:
+        host = placement.resource_providers.create(name="host").uuid
+        placement.inventories.replace(host, {"VCPU": {"total": 8}})
+        consumer = normalised_uuid("0f0e0d0c-0b0a-0908-0706-050403020100", "consumer")
+        placement.allocations.update(consumer, {host: {"VCPU": 1}})
+    with placement_core.connect(placement_url) as placement:
+        assert [row.used for row in placement.allocations.for_consumer(consumer)] == [1]
