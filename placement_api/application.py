@@ -16,8 +16,8 @@ from oslo_config import cfg
 from oslo_log import log
 
 from placement_api import auth, errors, microversion, policy, routes
-from placement_api.candidates import SummaryCache
 from placement_api.request import Request
+from placement_api.summaries import SummaryCache
 from placement_core import Placement, exceptions
 
 LOG = log.getLogger(__name__)

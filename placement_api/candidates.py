@@ -11,8 +11,7 @@ from __future__ import annotations
 
 import functools
 import re
-import threading
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import numpy as np
@@ -21,9 +20,10 @@ from microversion_parse import Version
 from numpy.typing import NDArray
 
 from placement_api import microversion
+from placement_api.summaries import SummaryCache, members, summarised
 
 if TYPE_CHECKING:
-    from placement_core.ops.allocation_candidates import Found, Summary
+    from placement_core.ops.allocation_candidates import Found
 
 Uuids = NDArray[np.bytes_]
 Text = bytes | memoryview
@@ -40,54 +40,6 @@ _FEW: Final = 8
 _PLACE: Final = "<{}>"
 _PLACES: Final = re.compile(rb"<(\d+)>")
 _MOST_TEMPLATES: Final = 1024
-
-
-class SummaryCache:
-    """The encoded summaries of whole trees, each as long as its tree does not change.
-
-    They are those of all versions since `microversion.NESTED_CANDIDATES`. What has not been asked
-    for lately is forgotten first. Threads may share it.
-
-    :param most_bytes: about what all of it may take. The last few are kept in any case.
-    """
-
-    OVERHEAD: Final = 150  # bytes that an entry takes beside its text
-
-    def __init__(self, most_bytes: int = 64 * 1024 * 1024) -> None:
-        self._most_recent = most_bytes // 2
-        self._lock = threading.Lock()
-        self._size = 0
-        self._recent: dict[int, bytes] = {}
-        self._older: dict[int, bytes] = {}
-
-    @property
-    def size(self) -> int:
-        """Bytes that are taken, about."""
-        entries = [*self._recent.values(), *self._older.values()]
-        return sum(map(len, entries)) + self.OVERHEAD * len(entries)
-
-    def of(self, found: Found) -> Sequence[bytes]:
-        """The members of `provider_summaries`, a text for each tree."""
-        versions = found.versions()
-        try:
-            return [self._recent[version] for version in versions]
-        except KeyError:
-            with self._lock:
-                return [
-                    self._recent.get(version) or self._fetch(found, tree, version)
-                    for tree, version in zip(found.trees.tolist(), versions, strict=True)
-                ]
-
-    def _fetch(self, found: Found, tree: int, version: int) -> bytes:
-        text = self._older.pop(version, None) or _members(
-            {summary.uuid: _summary(summary) for summary in found.summaries(tree)}
-        )
-        size = len(text) + self.OVERHEAD
-        if self._size + size > self._most_recent:
-            self._older, self._recent, self._size = self._recent, {}, 0
-        self._recent[version] = text
-        self._size += size
-        return text
 
 
 class Renderer:
@@ -151,13 +103,13 @@ class Renderer:
         classes = None
         if version < microversion.ALL_CLASSES_SUMMARISED:
             classes = {name for part in found.parts for name in part.resources}
-        members = {
-            summary.uuid: _summary(summary, version, classes)
+        shown = {
+            summary.uuid: summarised(summary, version, classes)
             for tree in found.trees.tolist()
             for summary in found.summaries(tree)
             if used is None or summary.row in used
         }
-        return [_members(members)]
+        return [members(shown)]
 
 
 class _Template(NamedTuple):
@@ -275,32 +227,3 @@ def _listed(texts: Sequence[Text]) -> Sequence[Text]:
 
 def _escaped(uuid: bytes) -> bytes:
     return orjson.dumps(uuid.decode("ascii"))[1:-1]
-
-
-def _summary(
-    summary: Summary,
-    version: Version = microversion.LATEST,
-    classes: Iterable[str] | None = None,
-) -> Mapping[str, Any]:
-    """What is said of one provider.
-
-    :param classes: say nothing of others.
-    """
-    shown: dict[str, Any] = {
-        "resources": {
-            name: {"capacity": capacity, "used": used}
-            for name, (capacity, used) in summary.resources.items()
-            if classes is None or name in classes
-        }
-    }
-    if version >= microversion.CANDIDATES_REQUIRED:
-        shown["traits"] = summary.traits
-    if version >= microversion.NESTED_CANDIDATES:
-        shown["parent_provider_uuid"] = summary.parent_uuid
-        shown["root_provider_uuid"] = summary.root_uuid
-    return shown
-
-
-def _members(members: Mapping[str, Any]) -> bytes:
-    """The inside of an object, as JSON."""
-    return orjson.dumps(members)[1:-1]

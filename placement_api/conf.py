@@ -15,8 +15,6 @@ from typing import Final
 
 from oslo_config import cfg
 from oslo_log import log
-from oslo_middleware import cors, http_proxy_to_wsgi
-from oslo_middleware import opts as middleware_opts
 from oslo_policy import opts as policy_opts
 
 from placement_core import conf as placement_conf
@@ -28,6 +26,9 @@ DIRECTORY_VARIABLE: Final = "OS_PLACEMENT_CONFIG_DIR"
 
 API: Final = "api"
 WORKAROUNDS: Final = "workarounds"
+
+# Of oslo.middleware, which takes its time to import: with what it has for other services.
+MIDDLEWARE_GROUPS: Final = ("cors", "healthcheck", "oslo_middleware")
 
 PATH_OPTIONS: Sequence[cfg.Opt] = (
     cfg.StrOpt("tempdir", help="Directory for temporary files. The service writes none."),
@@ -108,6 +109,11 @@ def register_opts(conf: cfg.ConfigOpts) -> None:
     In a configuration that has been called already, whoever called it has decided what to do about
     logging: those options can then no longer be added, and are left out.
     """
+    _register_own_opts(conf)
+    register_middleware_opts(conf)
+
+
+def _register_own_opts(conf: cfg.ConfigOpts) -> None:
     placement_conf.register(conf)
     conf.register_opts([*PATH_OPTIONS, *START_OPTIONS])
     conf.register_opts(API_OPTIONS, group=API)
@@ -116,6 +122,13 @@ def register_opts(conf: cfg.ConfigOpts) -> None:
         placement_conf.register_log_options(conf)
         _set_default(conf, "default_log_levels", LOG_LEVELS)
     register_policy_opts(conf)
+
+
+def register_middleware_opts(conf: cfg.ConfigOpts) -> None:
+    """Add the options of oslo.middleware alone."""
+    from oslo_middleware import cors, http_proxy_to_wsgi
+    from oslo_middleware import opts as middleware_opts
+
     conf.register_opts(cors.CORS_OPTS, group="cors")
     for name, value in CORS_DEFAULTS.items():
         _set_default(conf, name, value, group="cors")
@@ -160,15 +173,30 @@ def load(conf: cfg.ConfigOpts, args: Sequence[str] = ()) -> None:
 
 
 def configuration() -> cfg.ConfigOpts:
-    """The configuration of the web application, with all its options.
+    """The configuration of the web application.
+
+    It has the options of oslo.middleware when one of them may have a value.
 
     :raises cfg.RequiredOptError: no database is named.
     :raises cfg.Error: as `load`.
     """
     conf = cfg.ConfigOpts()
-    register_opts(conf)
+    _register_own_opts(conf)
     load(conf)
+    if _may_set(conf, MIDDLEWARE_GROUPS):
+        register_middleware_opts(conf)
     return conf
+
+
+def _may_set(conf: cfg.ConfigOpts, groups: Sequence[str]) -> bool:
+    """Whether anybody has set an option of these groups, as far as can be seen."""
+    names = {section.lower().partition(".")[0] for section in conf.list_all_sections()}
+    variables = tuple(f"OS_{group.upper()}__" for group in groups)
+    return bool(
+        conf.config_source  # which have to be asked for each option
+        or names.intersection(groups)
+        or any(name.startswith(variables) for name in os.environ)
+    )
 
 
 def list_opts() -> list[tuple[str, list[cfg.Opt]]]:
@@ -189,6 +217,8 @@ def set_lib_defaults() -> None:
     It is for the entry point `oslo.config.opts.defaults`, by which oslo-config-generator asks for
     them. It changes the libraries for the whole process, so nothing else may call it.
     """
+    from oslo_middleware import cors
+
     policy_opts.set_defaults(cfg.ConfigOpts(), policy_file=POLICY_FILE)
     cors.set_defaults(**{name: [*value] for name, value in CORS_DEFAULTS.items()})
     log.set_defaults(default_log_levels=[*LOG_LEVELS])

@@ -6,23 +6,25 @@ database, live side by side in one process.
 
 from __future__ import annotations
 
+import functools
 import logging
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Final
 
 from oslo_config import cfg
 from oslo_log import log
-from oslo_middleware import cors, http_proxy_to_wsgi
 
 import placement_core
 from placement_api import auth, policy
 from placement_api import conf as api_conf
 from placement_api.application import Application
 from placement_api.auth import WSGIApplication
-from placement_api.middleware import fault, healthcheck, request_log
+from placement_api.middleware import fault, request_log
 from placement_core import Placement
 
 LOG = log.getLogger(__name__)
+
+HEALTHCHECK_PATH: Final = "/healthcheck"
 
 _STRATEGIES: Final[Mapping[str, Callable[[WSGIApplication, cfg.ConfigOpts], WSGIApplication]]] = {
     "keystone": auth.keystone,
@@ -68,6 +70,10 @@ def load(conf: cfg.ConfigOpts, *, strategy: str | None) -> WebApplication:
         may do everything, for callers in the same process, who could open the database as well.
     """
     api_conf.register_opts(conf)
+    return _load(conf, strategy)
+
+
+def _load(conf: cfg.ConfigOpts, strategy: str | None = None) -> WebApplication:
     enforcer = policy.make_enforcer(conf)
     placement = placement_core.connect(conf, create=conf.placement_database.sync_on_startup)
     try:
@@ -86,22 +92,58 @@ def init_application(conf: cfg.ConfigOpts | None = None) -> WebApplication:
     """
     if conf is None:
         conf = api_conf.configuration()
+    else:
+        api_conf.register_opts(conf)
     log.setup(conf, "placement")
     if conf.log_options:
         conf.log_opt_values(LOG, logging.DEBUG)
-    return loadapp(conf)
+    return _load(conf)
 
 
 def _layers(
     app: WSGIApplication, conf: cfg.ConfigOpts, placement: Placement, strategy: str | None
 ) -> WSGIApplication:
-    """The pipeline, from the innermost layer to the outermost; only what `conf` asks for."""
+    """The pipeline, from the innermost layer to the outermost; only what `conf` asks for.
+
+    A configuration that lacks the options of oslo.middleware sets none of them.
+    """
     app = _STRATEGIES[strategy or conf.api.auth_strategy](app, conf)
-    if conf.cors.allowed_origin:
+    configured = "oslo_middleware" in conf
+    if configured and conf.cors.allowed_origin:
+        from oslo_middleware import cors
+
         app = cors.CORS(app, conf)
     app = request_log.RequestLog(fault.FaultWrapper(app))
     # Outside of the log, which would consist of little else, and of what it makes of headers.
-    app = healthcheck.wrap(app, conf, placement)
-    if conf.oslo_middleware.enable_proxy_headers_parsing:
+    app = _with_healthcheck(app, conf, placement, at_once=configured)
+    if configured and conf.oslo_middleware.enable_proxy_headers_parsing:
+        from oslo_middleware import http_proxy_to_wsgi
+
         app = http_proxy_to_wsgi.HTTPProxyToWSGI(app, conf)
     return app
+
+
+def _with_healthcheck(
+    app: WSGIApplication, conf: cfg.ConfigOpts, placement: Placement, *, at_once: bool
+) -> WSGIApplication:
+    """Have the health check answered by the middleware for it.
+
+    :param at_once: make it now, as its options may be wrong. Otherwise the first check does, so
+        that what it takes to import need not be waited for.
+    """
+
+    @functools.cache
+    def made() -> WSGIApplication:
+        from placement_api.middleware import healthcheck
+
+        api_conf.register_middleware_opts(conf)
+        return healthcheck.wrap(app, conf, placement)
+
+    def answering(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
+        if environ.get("PATH_INFO") == HEALTHCHECK_PATH:
+            return made()(environ, start_response)
+        return app(environ, start_response)
+
+    if at_once:
+        made()
+    return answering

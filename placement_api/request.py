@@ -20,8 +20,8 @@ from oslo_log import log
 from webob.request import BaseRequest
 
 from placement_api import errors, policy, query
-from placement_api.candidates import SummaryCache
 from placement_api.schemas.base import Schema
+from placement_api.summaries import SummaryCache
 from placement_core import Placement
 
 LOG = log.getLogger(__name__)

@@ -16,7 +16,6 @@ import webob
 from placement_api import errors
 from placement_api.handlers import (
     aggregates,
-    allocation_candidates,
     allocations,
     inventories,
     reshaper,
@@ -26,8 +25,17 @@ from placement_api.handlers import (
     traits,
     usages,
 )
+from placement_api.request import Request
 
 Handler = Callable[..., webob.Response]
+
+
+def _list_candidates(request: Request) -> webob.Response:
+    """Imports numpy and all of matching when the first request comes that is about them."""
+    from placement_api.handlers import allocation_candidates
+
+    return allocation_candidates.list_candidates(request)
+
 
 # Methods in the order of the Allow header.
 ROUTES: Final[Mapping[str, Mapping[str, Handler]]] = {
@@ -81,7 +89,7 @@ ROUTES: Final[Mapping[str, Mapping[str, Handler]]] = {
         "PUT": allocations.replace,
         "DELETE": allocations.delete,
     },
-    "/allocation_candidates": {"GET": allocation_candidates.list_candidates},
+    "/allocation_candidates": {"GET": _list_candidates},
     "/reshaper": {"POST": reshaper.reshape},
 }
 

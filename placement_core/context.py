@@ -16,7 +16,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
-from typing import Concatenate, ParamSpec, TypeVar
+from typing import TYPE_CHECKING, Concatenate, ParamSpec, TypeVar
 
 import sqlalchemy as sa
 from oslo_config import cfg
@@ -27,8 +27,10 @@ from placement_core import exceptions
 from placement_core.db import engine as db_engine
 from placement_core.db import errors, names, pipeline, transactions, tree_changes
 from placement_core.db import tables as t
-from placement_core.db.picture import Picture
 from placement_core.db.pipeline import waiting
+
+if TYPE_CHECKING:
+    from placement_core.db.picture import Picture
 
 LOG = log.getLogger(__name__)
 
@@ -113,6 +115,9 @@ class Context:
         :raises ConfigurationError: an option in `[placement_core]` has a bad value.
         """
         if not self._pictures:
+            # It brings numpy and the matching engine with it, which most commands do without.
+            from placement_core.db.picture import Picture
+
             # Of several threads one is first. No lock, as one that is held when the process is
             # forked stays so in the child.
             self._pictures.setdefault(self.url, Picture(self))

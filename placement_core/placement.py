@@ -115,7 +115,6 @@ class Placement:
     def __init__(self, context: Context) -> None:
         self.context = context
         self.aggregates = BoundNoun(ops.aggregates, context)
-        self.allocation_candidates = BoundNoun(ops.allocation_candidates, context)
         self.allocations = BoundNoun(ops.allocations, context)
         self.consumers = BoundNoun(ops.consumers, context)
         self.consumer_types = BoundNoun(ops.consumer_types, context)
@@ -126,6 +125,12 @@ class Placement:
         self.resource_providers = BoundNoun(ops.resource_providers, context)
         self.traits = BoundNoun(ops.traits, context)
         self.usages = BoundNoun(ops.usages, context)
+
+    @functools.cached_property
+    def allocation_candidates(self) -> BoundNoun:
+        from placement_core.ops import allocation_candidates
+
+        return BoundNoun(allocation_candidates, self.context)
 
     def transaction(self, *, read_only: bool = False) -> TransactionBlock:
         """All of it or none of it: `with placement.transaction(): ...`

@@ -19,8 +19,10 @@ from oslo_config import cfg
 
 import placement_core
 from placement_api import microversion, query
-from placement_api.candidates import Renderer, SummaryCache
+from placement_api.candidates import Renderer
+from placement_api.query.groups import candidate_request
 from placement_api.schemas import allocation_candidates as schemas
+from placement_api.summaries import SummaryCache
 from placement_core import exceptions
 from placement_core.cmd import database, output
 from placement_core.ops.allocation_candidates import CandidateRequest, Explanation
@@ -149,7 +151,7 @@ def parse(text: str, version: Version) -> CandidateRequest:
         if problem is not None:
             # Clients are shown the whole schema after it.
             raise query.BadQuery(f"{query.PREFIX}{problem.splitlines()[0]}")
-        return query.candidate_request(pairs, version)
+        return candidate_request(pairs, version)
     except query.BadQuery as error:
         raise exceptions.InvalidArgument(reason=error.message) from error
 

@@ -7,9 +7,10 @@ import functools
 import webob
 from microversion_parse import Version
 
-from placement_api import errors, microversion, query, render
+from placement_api import errors, microversion, render
 from placement_api.candidates import Renderer
 from placement_api.gates import answers_json, since
+from placement_api.query.groups import candidate_request
 from placement_api.request import Request, check_query, decoded_query, telling_bad_queries
 from placement_api.schemas import allocation_candidates as schemas
 from placement_core.ops.allocation_candidates import CandidateRequest
@@ -38,4 +39,4 @@ def _wanted(text: str, version: Version) -> CandidateRequest:
     pairs = decoded_query(text)
     check_query(schemas.QUERY.at(version), pairs)
     with telling_bad_queries():
-        return query.candidate_request(pairs, version)
+        return candidate_request(pairs, version)

@@ -8,9 +8,8 @@ database is in the log.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from typing import Any, Final
-from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
+from wsgiref.types import WSGIApplication
 
 from oslo_config import cfg
 from oslo_log import log
@@ -22,14 +21,13 @@ from placement_core import Placement, exceptions
 
 LOG = log.getLogger(__name__)
 
-PATH: Final = "/healthcheck"
 DATABASE: Final = "placement_database"  # the name of the check, as an entry point
 
 _PLACEMENT: Final = "placement"
 
 
 def wrap(app: WSGIApplication, conf: cfg.ConfigOpts, placement: Placement) -> WSGIApplication:
-    """Have `/healthcheck` answered before `app` sees it.
+    """The answer to health checks.
 
     No token is asked for. Callers outside of `[healthcheck] allowed_source_ranges` get to `app`.
 
@@ -37,20 +35,13 @@ def wrap(app: WSGIApplication, conf: cfg.ConfigOpts, placement: Placement) -> WS
     :raises ConfigurationError: `[healthcheck]` has values that cannot be used.
     """
     try:
-        check = _Healthcheck(app, conf, placement)
+        check: WSGIApplication = _Healthcheck(app, conf, placement)
     except oslo_exceptions.ConfigInvalid as error:
         # Its text is lost in a template; this is the one thing that it is raised for.
         raise _refused("backends cannot have both disable_by_file and enable_by_files") from error
     except ValueError as error:
         raise _refused(error) from error
-
-    def answering(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
-        if environ.get("PATH_INFO") == PATH:
-            answer: Iterable[bytes] = check(environ, start_response)
-            return answer
-        return app(environ, start_response)
-
-    return answering
+    return check
 
 
 def _refused(reason: object) -> exceptions.ConfigurationError:

@@ -3,7 +3,8 @@
 Routes that take filters share them: GET /resource_providers and GET /allocation_candidates read
 `resources`, `required` and `member_of` alike. `decoding` takes a query string apart, `values`
 knows the grammar of each single parameter, `filters` and `groups` what the parameters of a route
-make together. Everything that is wrong is a `BadQuery`.
+make together; `groups` stands on the matching engine, and is imported by whoever needs it.
+Everything that is wrong is a `BadQuery`.
 
 Which parameters a route takes at a version, and those that are plain scalars, are checked before
 by the JSON schemas. Whether the names in a query exist is for the ops to say.
@@ -12,13 +13,11 @@ by the JSON schemas. Whether the names in a query exist is for the ops to say.
 from placement_api.query.bad_query import PREFIX, BadQuery
 from placement_api.query.decoding import Pairs, pairs
 from placement_api.query.filters import provider_filters, trait_filters
-from placement_api.query.groups import candidate_request
 
 __all__ = (
     "PREFIX",
     "BadQuery",
     "Pairs",
-    "candidate_request",
     "pairs",
     "provider_filters",
     "trait_filters",

@@ -10,7 +10,6 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable
 
 import sqlalchemy as sa
-from sqlalchemy.dialects import mysql, postgresql, sqlite
 from sqlalchemy.engine import Connection
 
 from placement_core.db.batches import chunks
@@ -35,11 +34,18 @@ def insert_or_ignore(connection: Connection, table: sa.Table, column: str) -> sa
 
     :param column: any column of the table that has a unique key.
     """
+    # Each dialect that is imported takes its time, and two of them are not in use.
     backend = connection.dialect.name
     if backend == "sqlite":
+        from sqlalchemy.dialects import sqlite
+
         return sqlite.insert(table).on_conflict_do_nothing()
     if backend == "postgresql":
+        from sqlalchemy.dialects import postgresql
+
         return postgresql.insert(table).on_conflict_do_nothing()
+    from sqlalchemy.dialects import mysql
+
     # INSERT IGNORE would also turn every other error (data too long, ...) into a warning.
     statement = mysql.insert(table)
     return statement.on_duplicate_key_update({column: table.c[column]})

@@ -2,11 +2,13 @@
 
 Each module lists its verbs in `VERBS`. Ops check their own arguments: those who call them directly
 have no JSON schema in front of them.
+
+`allocation_candidates`, which brings numpy and the matching engine with it, is imported by whoever
+needs it: they take a good part of the start of a command that does without.
 """
 
 from placement_core.ops import (
     aggregates,
-    allocation_candidates,
     allocations,
     consumer_types,
     consumers,
@@ -21,7 +23,6 @@ from placement_core.ops import (
 
 __all__ = [
     "aggregates",
-    "allocation_candidates",
     "allocations",
     "consumer_types",
     "consumers",

@@ -13,7 +13,8 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from placement_api.candidates import Renderer, SummaryCache
+from placement_api.candidates import Renderer
+from placement_api.summaries import SummaryCache
 from placement_core.matching import Summary, search
 from tests.unit.api.query.support import v
 from tests.unit.matching import clouds

@@ -24,7 +24,8 @@ import os_resource_classes
 import os_traits
 from microversion_parse import parse_version_string
 
-from placement_api.query import candidate_request, pairs
+from placement_api.query import pairs
+from placement_api.query.groups import candidate_request
 from placement_core.matching import CandidateRequest, Forest, Rows
 
 SHARE = "MISC_SHARES_VIA_AGGREGATE"

@@ -92,13 +92,6 @@ def test_json_is_told_the_same() -> None:
     assert response.json == {"detailed": False, "reasons": ["OK"]}
 
 
-@pytest.mark.parametrize("path", ["/", "/healthcheck/", "/healthchecks", "/x/healthcheck", ""])
-def test_everything_else_is_the_applications(path: str) -> None:
-    database = Database()
-    assert get(wrapped(database), path).text == "the application"
-    assert database.pings == 0
-
-
 def test_under_a_prefix() -> None:
     assert get(wrapped(Database()), "/healthcheck", base_url="http://x/placement").text == "OK"
 

@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 from microversion_parse import Version
 
-from placement_api.query import BadQuery, candidate_request, pairs
+from placement_api.query import BadQuery, pairs
+from placement_api.query.groups import candidate_request
 from placement_core.ops.allocation_candidates import CandidateRequest
 
 PREFIX = "Invalid query string parameters: "

@@ -9,12 +9,12 @@ from hypothesis import strategies as st
 
 from placement_api.query import (
     BadQuery,
-    candidate_request,
     pairs,
     provider_filters,
     trait_filters,
     values,
 )
+from placement_api.query.groups import candidate_request
 from placement_core.ops.allocation_candidates import CandidateRequest
 from tests.unit.api.query.support import A, v
 
