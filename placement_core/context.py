@@ -14,7 +14,7 @@ import os
 import random
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import TYPE_CHECKING, Concatenate, ParamSpec, TypeVar
 
@@ -27,6 +27,7 @@ from placement_core import exceptions
 from placement_core.db import engine as db_engine
 from placement_core.db import errors, names, pipeline, transactions, tree_changes
 from placement_core.db import tables as t
+from placement_core.db.changed_trees import ChangedTrees, UsageChange
 from placement_core.db.pipeline import waiting
 
 if TYPE_CHECKING:
@@ -48,7 +49,7 @@ class Transaction:
         self.connection = connection
         self.write = write
         self.names = names.Names(connection, shared)
-        self.changed_trees: set[int] = set()
+        self.changed_trees = ChangedTrees()
         self.ops = 0  # how deep inside of ops, as opposed to blocks of the caller
         self.reading_blocks = 0  # how deep inside of blocks that are only to read
         self.process = os.getpid()
@@ -106,7 +107,7 @@ class Context:
     @property
     def has_uncommitted_changes(self) -> bool:
         """Whether this thread's open transaction has changed trees, which nobody else sees yet."""
-        return self._open is not None and bool(self._open.changed_trees)
+        return self._open is not None and len(self._open.changed_trees) > 0
 
     @property
     def picture(self) -> Picture:
@@ -126,9 +127,13 @@ class Context:
     def tree_changed(self, *root_ids: int) -> None:
         """Note that trees change in this transaction; written down as its last statement.
 
-        `tree_changes.NAMES` among them stands for the names of classes and traits.
+        `changed_trees.NAMES` among them stands for the names of classes and traits.
         """
-        self._current().changed_trees.update(root_ids)
+        self._current().changed_trees.add(*root_ids)
+
+    def usage_changed(self, root_id: int, changes: Iterable[UsageChange]) -> None:
+        """The same of a tree in which nothing changes but how much of its providers is in use."""
+        self._current().changed_trees.add_usages(root_id, changes)
 
     @property
     def _open(self) -> Transaction | None:
@@ -250,6 +255,7 @@ class Context:
                 savepoint.commit()
         except BaseException as error:
             transaction.names.forget()
+            transaction.changed_trees.add_all()
             if isinstance(error, exceptions.Deadlock):
                 # The server has rolled everything back, the savepoint with it. Whoever catches
                 # this must not be able to commit what follows as if it were the whole.
@@ -275,11 +281,16 @@ class Context:
             raise known from error
 
     def _record_tree_changes(self, transaction: Transaction) -> None:
-        if transaction.changed_trees and self.records_tree_changes:
+        changed = transaction.changed_trees
+        if len(changed) and self.records_tree_changes:
             transaction.connection.execute(
-                _RECORD, [{"root_provider_id": root} for root in sorted(transaction.changed_trees)]
+                _RECORD,
+                [
+                    {"root_provider_id": root_id, "usage_changes": text}
+                    for root_id, text in changed.rows()
+                ],
             )
-            self._untrimmed += len(transaction.changed_trees)
+            self._untrimmed += len(changed)
 
     def _trim_tree_changes(self) -> None:
         """Delete old rows. What has just been done lasts, whatever becomes of this."""

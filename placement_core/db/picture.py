@@ -15,7 +15,7 @@ import os
 import threading
 import time
 import weakref
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, NamedTuple
@@ -26,10 +26,11 @@ from oslo_log import log
 
 from placement_core import exceptions
 from placement_core.db import engine as db_engine
+from placement_core.db.changed_trees import NAMES, ChangedTrees, UsageChange
 from placement_core.db.comparison import Comparison, Fingerprints
 from placement_core.db.dedicated import DedicatedConnection, Run
 from placement_core.db.forest_rows import RowsReader
-from placement_core.db.tree_changes import NAMES, News, Watermark
+from placement_core.db.tree_changes import News, Watermark
 from placement_core.matching.forest import Forest
 from placement_core.matching.rows import Integers, Rows
 
@@ -211,7 +212,7 @@ class Picture:
     def _catch_up(
         self, run: Run, loaded: Loaded, also: Collection[int] = (), *, settle: bool = False
     ) -> bool:
-        """Read what has changed.
+        """Apply what has changed; read it, unless it is said what has become of it.
 
         :param also: roots of trees that have changed besides, or `NAMES`.
         :param settle: take their fingerprints.
@@ -220,14 +221,22 @@ class Picture:
         news, names = self._news(run, loaded, NAMES in also)
         if news is None:
             return False
-        trees = news.roots.union(also) - {NAMES}
+        changed = news.changed()
+        changed.add(*also)
+        if settle:
+            changed.add_all()
+        usages = _known(loaded.forest, changed)
+        trees = changed.roots - usages.keys() - {NAMES}
         if len(trees) > MOST_TREES:
             return False
+        rows = None
         if trees or names:
             rows = self._reader.read(run, trees)
             if not _covers(names or loaded.names, rows):
                 names = Names(*self._reader.read_names(run))
-            self._apply(loaded, names, rows, trees)
+        self._apply(loaded, names, rows, trees, usages)
+        loaded.unsettled |= usages.keys()
+        if rows is not None:
             if settle or len(trees) > MOST_UNSETTLED:
                 loaded.fingerprints.replace(rows, trees)
                 loaded.unsettled -= trees
@@ -254,22 +263,33 @@ class Picture:
             news = loaded.watermark.news(run) if loaded.watermark else _NO_NEWS
             if news is None:
                 return None, None
-            naming = {number for number, root in news.rows.items() if root == NAMES}
-            if naming <= known:
+            if news.naming <= known:
                 return news, names
             # A name is deleted after it went out of use. The trees that it was in have to be as
             # new as the names, so we have to ask again.
-            known = naming
+            known = news.naming
             names = Names(*self._reader.read_names(run))
 
     def _apply(
-        self, loaded: Loaded, names: Names | None, rows: Rows, trees: Collection[int]
+        self,
+        loaded: Loaded,
+        names: Names | None,
+        rows: Rows | None,
+        trees: Collection[int],
+        usages: Mapping[int, Sequence[UsageChange]],
     ) -> None:
+        """Bring the forest up to date, at once.
+
+        :param rows: of the `trees`; None where nothing was read.
+        """
         with self._searching:
             try:
                 if names:
                     loaded.forest.set_names(*names)
-                loaded.forest.replace(_limited(rows, names or loaded.names), trees)
+                for root_id, changes in usages.items():
+                    loaded.forest.use(root_id, changes)
+                if rows is not None:
+                    loaded.forest.replace(_limited(rows, names or loaded.names), trees)
             except BaseException:
                 # Half of it is in there.
                 self._loaded = None
@@ -306,6 +326,15 @@ class Picture:
         known = fingerprints.roots_of(changed)
         fingerprints.accept(changed - known.keys() - roots.keys(), ids, values)
         return {*roots.values(), *known.values()}
+
+
+def _known(forest: Forest, changed: ChangedTrees) -> dict[int, list[UsageChange]]:
+    """Of which trees all is known without reading them again."""
+    return {
+        root_id: changes
+        for root_id, changes in changed.usages.items()
+        if forest.follows(root_id, changes)
+    }
 
 
 def _planted(names: Names, rows: Rows) -> Forest:

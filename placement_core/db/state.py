@@ -30,7 +30,7 @@ def check(engine: Engine) -> bool:
     Tables that carry no revision are accepted when they look like those of the newest one: tests
     make them from the models.
 
-    :returns: whether our own table `provider_tree_changes` is there.
+    :returns: whether our own table `provider_tree_changes` is there, as this version has it.
     :raises DatabaseNotMigrated: tables are missing or older.
     :raises DatabaseTooNew: the database is at a revision that we do not know.
     """
@@ -42,12 +42,15 @@ def check(engine: Engine) -> bool:
         if usable and found is None:
             columns = inspector.get_columns(t.consumers.name)
             usable = any(c["name"] == t.consumers.c.consumer_type_id.name for c in columns)
+        noted = t.provider_tree_changes.name in present and {
+            column["name"] for column in inspector.get_columns(t.provider_tree_changes.name)
+        } >= {*t.provider_tree_changes.c.keys()}
     values = {"url": db_engine.display(engine.url), "found": found, "expected": REVISIONS[-1]}
     if found is not None and found not in REVISIONS:
         raise exceptions.DatabaseTooNew(**values)
     if not usable or found not in (None, REVISIONS[-1]):
         raise exceptions.DatabaseNotMigrated(**values)
-    return t.provider_tree_changes.name in present
+    return noted
 
 
 def _recorded(connection: Connection) -> str | None:

@@ -198,6 +198,8 @@ provider_tree_changes = sa.Table(
     sa.Column("id", sa.BigInteger().with_variant(sa.Integer, "sqlite"), primary_key=True),
     sa.Column("root_provider_id", sa.Integer, nullable=False),
     sa.Column("created_at", sa.DateTime, default=timeutils.utcnow),
+    # What `db.changed_trees` writes, where nothing but usage has changed.
+    sa.Column("usage_changes", sa.Text),
     # Readers keep a watermark and old rows are trimmed: an id must never be handed out twice.
     sqlite_autoincrement=True,
 )

@@ -1,6 +1,7 @@
 """The table `provider_tree_changes`: how far somebody has read it, and how it is kept short.
 
-Each transaction that changes trees appends the ids of their roots. Ids are handed out before
+Each transaction that changes trees appends the ids of their roots, with what has changed if it is
+only usage (`changed_trees`). Ids are handed out before
 transactions commit, so a row can appear below others that have been read long since: ids that are
 missing are asked for again and again, until nobody can be expected to write them any more.
 """
@@ -9,16 +10,15 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Final
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from placement_core.db import tables as t
+from placement_core.db.changed_trees import NAMES, ChangedTrees
 from placement_core.db.dedicated import Run
 
-NAMES: Final = 0  # the root id, which no provider has, for names of classes and traits
 KEPT: Final = 20_000  # the newest ids, whose rows are never trimmed
 TRIM_EVERY: Final = 1000  # rows that a process writes before it trims again
 
@@ -28,19 +28,29 @@ MOST_LISTED: Final = 200  # missing ids that are asked for one by one
 _DELETED_AT_ONCE: Final = 2000
 
 _COUNT = -1
-_SELECT = f"SELECT id, root_provider_id FROM {t.provider_tree_changes.name}"
+_TABLE = t.provider_tree_changes.name
+_SELECT = f"SELECT id, root_provider_id, usage_changes FROM {_TABLE}"
+
+_Row = tuple[int, str | None]  # the id of a root, and what has changed
 
 
-@dataclass(frozen=True)
 class News:
-    """Rows that have not been read before: root ids by the rows' ids."""
+    """Rows that have not been read before, by their ids."""
 
-    rows: Mapping[int, int]
+    def __init__(self, rows: Mapping[int, _Row]) -> None:
+        self.rows = rows
+
+    def changed(self) -> ChangedTrees:
+        """What they say together."""
+        changed = ChangedTrees()
+        for number in sorted(self.rows):
+            changed.add_row(*self.rows[number])
+        return changed
 
     @property
-    def roots(self) -> set[int]:
-        """What changed."""
-        return set(self.rows.values())
+    def naming(self) -> set[int]:
+        """The ids of those that are about names."""
+        return {number for number, (root, _) in self.rows.items() if root == NAMES}
 
 
 class Watermark:
@@ -50,7 +60,7 @@ class Watermark:
     """
 
     def __init__(self, run: Run) -> None:
-        rows = dict(map(tuple, run(f"{_SELECT} ORDER BY id DESC LIMIT {OVERLAP}")))
+        rows = _rows(run, f"{_SELECT} ORDER BY id DESC LIMIT {OVERLAP}")
         self._highest = max(rows, default=0)
         self._root = rows.get(self._highest)
         # When each was noticed; in the order of ids, which is that of time too.
@@ -60,12 +70,11 @@ class Watermark:
     def news(self, run: Run) -> News | None:
         """What was committed since; None when that can't be told any more."""
         self._give_up()
-        rows = dict(map(tuple, run(self._question())))
+        rows = _rows(run, self._question())
         if _COUNT in rows:
             lowest = next(iter(self._missing))
-            if rows.pop(_COUNT) != self._highest - lowest - len(self._missing):
-                span = f"id >= {lowest} AND id < {self._highest}"
-                rows.update(map(tuple, run(f"{_SELECT} WHERE {span}")))
+            if rows.pop(_COUNT)[0] != self._highest - lowest - len(self._missing):
+                rows |= _rows(run, f"{_SELECT} WHERE id >= {lowest} AND id < {self._highest}")
         # The newest row that was read has to be there still, or others may be gone as well.
         if self._highest and rows.pop(self._highest, None) != self._root:
             return None
@@ -73,8 +82,8 @@ class Watermark:
             return None
         return News(
             {
-                number: root
-                for number, root in rows.items()
+                number: row
+                for number, row in rows.items()
                 if number > self._highest or number in self._missing
             }
         )
@@ -88,7 +97,7 @@ class Watermark:
             before, self._highest, self._root = self._highest, highest, news.rows[highest]
             self._notice(before + 1, news.rows)
 
-    def _notice(self, first: int, rows: Mapping[int, int]) -> None:
+    def _notice(self, first: int, rows: Mapping[int, _Row]) -> None:
         now = time.monotonic()
         absent = (number for number in range(first, self._highest) if number not in rows)
         self._missing.update(dict.fromkeys(absent, now))
@@ -112,9 +121,13 @@ class Watermark:
             return f"{question} OR id IN ({','.join(map(str, self._missing))})"
         # On clusters whose nodes count in steps of their number, most ids are missing for good.
         return (
-            f"{question} UNION ALL SELECT {_COUNT}, COUNT(*) FROM {t.provider_tree_changes.name}"
+            f"{question} UNION ALL SELECT {_COUNT}, COUNT(*), NULL FROM {_TABLE}"
             f" WHERE id >= {next(iter(self._missing))} AND id < {self._highest}"
         )
+
+
+def _rows(run: Run, question: str) -> dict[int, _Row]:
+    return {number: (root, changes) for number, root, changes in run(question)}
 
 
 def trim(connection: Connection) -> bool:

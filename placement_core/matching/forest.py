@@ -29,6 +29,9 @@ Ints = NDArray[np.int32]
 Longs = NDArray[np.int64]
 Bools = NDArray[np.bool_]
 
+# A provider's id, its generation before and after, and how much more is in use of each class.
+UsageChange = tuple[int, int, int, Mapping[int, int]]
+
 _NO_INTS: Ints = np.zeros(0, np.int32)
 _NO_LONGS: Longs = np.zeros(0, np.int64)
 
@@ -92,6 +95,12 @@ class Column:
             old = getattr(self, name)
             setattr(self, name, np.concatenate((old[:low], getattr(values, name), old[high:])))
 
+    def use(self, row: int, amount: int) -> None:
+        """So much more is in use of what a row has, if it has any."""
+        place = int(np.searchsorted(self.rows, row))
+        if place < len(self.rows) and self.rows[place] == row:
+            self.free[place] -= amount
+
     def keep(self, which: Bools) -> None:
         """Drop all others."""
         for name in self.NAMES:
@@ -117,6 +126,7 @@ class Forest:
         self.end: Ints = np.zeros(0, np.int32)  # the first row behind the subtree
         self.trait_set: Ints = np.zeros(0, np.int32)
         self.aggregate_set: Ints = np.zeros(0, np.int32)
+        self.generations: Ints = np.zeros(0, np.int32)
 
         self.start: Ints = np.zeros(0, np.int32)
         self.size: Ints = np.zeros(0, np.int32)  # 0 for a tree that is gone
@@ -232,6 +242,33 @@ class Forest:
         if not unchanged_shape.all():
             self._append(new if not unchanged_shape.any() else new.without(unchanged_shape))
 
+    def follows(self, root_id: int, changes: Iterable[UsageChange]) -> bool:
+        """Whether `use` can take these changes: they begin where the tree is, or are in it."""
+        for provider_id, before, after, _ in changes:
+            row = self._row_in_tree(root_id, provider_id)
+            if row is None or before != self.generations[row] < after:
+                return False
+        return True
+
+    def use(self, root_id: int, changes: Iterable[UsageChange]) -> None:
+        """More or less of some providers of a tree is in use; the tree `follows` that."""
+        for provider_id, before, after, amounts in changes:
+            row = self._row_in_tree(root_id, provider_id)
+            if row is None or self.generations[row] != before:
+                continue
+            self.generations[row] = after
+            self.versions[self.tree[row]] = next(_versions)
+            for class_id, amount in amounts.items():
+                self.column(class_id).use(row, amount)
+
+    def _row_in_tree(self, root_id: int, provider_id: int) -> int | None:
+        tree = self.tree_of_root(root_id)
+        if tree is None:
+            return None
+        start = int(self.start[tree])
+        places = np.flatnonzero(self.ids[start : start + int(self.size[tree])] == provider_id)
+        return start + int(places[0]) if len(places) else None
+
     def _learn_aggregates(self, uuids: Mapping[int, str]) -> None:
         for number, uuid in uuids.items():
             former = self._aggregate_uuids.get(number)
@@ -253,6 +290,7 @@ class Forest:
         ):
             return False
         self.uuids[start:end] = new.uuids[low:high]
+        self.generations[start:end] = new.generations[low:high]
         self.trait_set[start:end] = new.trait_set[low:high]
         self.aggregate_set[start:end] = new.aggregate_set[low:high]
         self.tree_aggregates[tree] = new.tree_aggregates[number]
@@ -282,6 +320,7 @@ class Forest:
         for name, values in (
             ("ids", new.ids),
             ("uuids", new.uuids),
+            ("generations", new.generations),
             ("tree", np.repeat(numbers, new.size)),
             ("parent", parents),
             ("end", new.end + rows),
@@ -372,6 +411,7 @@ class _Layout:
         order, self.start, self.size, self.parent, self.end = _preorder(rows)
         self.ids = rows.ids[order]
         self.uuids = rows.uuids[order]
+        self.generations = rows.generations[order].astype(np.int32)
         self.root_ids = self.ids[self.start]
         count = len(self.ids)
         self._by_id = np.argsort(self.ids, kind="stable")
@@ -459,6 +499,7 @@ class _Layout:
         kept_rows = np.repeat(~trees, self.size)
         moved = np.cumsum(kept_rows) - 1  # where a row that is kept stands now
         others.ids, others.uuids = self.ids[kept_rows], self.uuids[kept_rows]
+        others.generations = self.generations[kept_rows]
         others.trait_set = self.trait_set[kept_rows]
         others.aggregate_set = self.aggregate_set[kept_rows]
         others.end = moved[self.end[kept_rows] - 1] + 1

@@ -21,6 +21,7 @@ from placement_core import exceptions
 from placement_core.context import Context
 from placement_core.db import tables as t
 from placement_core.db.batches import chunks
+from placement_core.db.changed_trees import UsageChange
 from placement_core.db.pipeline import waiting
 from placement_core.objects import inventory as rules
 from placement_core.objects.inventory import InventoryRecord
@@ -339,11 +340,29 @@ class AllocationWrite:
         self._remove_empty_consumers()
         touched = {entry.provider.id for entry in self.entries}
         touched |= {row.provider_id for row in self.own if self._is_emptied(row.consumer)}
-        self.context.tree_changed(
-            *(entry.provider.root_id for entry in self.entries),
-            *(row.root_id for row in self.own),
-        )
-        return dict.fromkeys(touched, 1) if bump_providers else {}
+        steps = dict.fromkeys(touched, 1) if bump_providers else {}
+        self._note_changes(steps)
+        return steps
+
+    def _note_changes(self, steps: Mapping[int, int]) -> None:
+        """Note which trees have changed; of providers that get a new generation, also how."""
+        roots: dict[int, int] = {}
+        amounts: dict[int, dict[int, int]] = defaultdict(lambda: defaultdict(int))
+        for row in self.own:
+            roots[row.provider_id] = row.root_id
+            amounts[row.provider_id][row.class_id] -= row.used
+        for entry in self.entries:
+            roots[entry.provider.id] = entry.provider.root_id
+            amounts[entry.provider.id][entry.class_id] += entry.amount
+        generations = {row.id: row.generation for row in self.providers.values()}
+        for provider_id, root_id in roots.items():
+            if provider_id in steps:
+                before = generations[provider_id]
+                after = before + steps[provider_id]
+                change = UsageChange(provider_id, before, after, amounts[provider_id])
+                self.context.usage_changed(root_id, [change])
+            else:
+                self.context.tree_changed(root_id)
 
     def _store_consumers(self) -> None:
         owners = self._owners()

@@ -15,8 +15,8 @@ from oslo_db import exception as oslo_exception
 from placement_core import exceptions
 from placement_core.context import Context, reads, writes
 from placement_core.db import tables as t
+from placement_core.db.changed_trees import NAMES
 from placement_core.db.names import FIRST_CUSTOM_CLASS_ID
-from placement_core.db.tree_changes import NAMES
 from placement_core.objects import ResourceClass
 from placement_core.ops import _named_rows
 

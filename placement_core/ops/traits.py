@@ -16,7 +16,7 @@ from placement_core import exceptions
 from placement_core.context import Context, reads, writes
 from placement_core.db import tables as t
 from placement_core.db.batches import MOST_PARAMETERS
-from placement_core.db.tree_changes import NAMES
+from placement_core.db.changed_trees import NAMES
 from placement_core.objects import Trait
 from placement_core.objects.belongings import OfProvider
 from placement_core.objects.custom import is_custom

@@ -256,7 +256,7 @@ def _reshape(cloud: Cloud, host: int, consumers: int) -> Sent:
 
 
 def test_candidates(cloud: Cloud) -> None:
-    """Whether anything has changed, and the tree that has."""
+    """Whether anything has changed, and the tree that has; claims say all that has to be known."""
     path = "/allocation_candidates?resources=VCPU:1,CUSTOM_GOLD:1"
     asked: list[str] = []
     cloud.request("GET", path)
@@ -273,6 +273,10 @@ def test_candidates(cloud: Cloud) -> None:
     cloud.request("GET", path)
     assert len(asked) == 1
     cloud.consumer(0)
+    asked.clear()
+    check(cloud.counted("GET", path), 0, trips=0)
+    assert len(asked) == 1
+    cloud.app.placement.traits.replace(cloud.hosts[0], ["HW_CPU_X86_AVX2"])
     asked.clear()
     check(cloud.counted("GET", path), 0, trips=0)
     assert len(asked) == 2

@@ -149,6 +149,20 @@ def test_our_table_may_be_there_already(engine: sa.Engine) -> None:
     assert state.check(engine) is True
 
 
+def test_our_table_as_it_was_gets_what_it_lacks(migrated: sa.Engine) -> None:
+    execute(
+        migrated,
+        "ALTER TABLE provider_tree_changes DROP COLUMN usage_changes",
+        "INSERT INTO provider_tree_changes (root_provider_id) VALUES (1)",
+        "UPDATE placement_core_version SET version_num = '3f1d6c0a9b27'",
+    )
+    assert state.check(migrated) is False
+    migration.upgrade(migrated)
+    assert state.check(migrated) is True
+    columns = "root_provider_id, usage_changes"
+    assert rows(migrated, f"SELECT {columns} FROM provider_tree_changes") == [(1, None)]
+
+
 def test_newer_additions_are_left_alone(migrated: sa.Engine) -> None:
     execute(migrated, f"UPDATE placement_core_version SET version_num = '{FOREIGN}'")
     migration.upgrade(migrated)
