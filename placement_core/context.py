@@ -28,7 +28,7 @@ from placement_core.db import engine as db_engine
 from placement_core.db import errors, names, pipeline, transactions, tree_changes
 from placement_core.db import tables as t
 from placement_core.db.changed_trees import ChangedTrees, UsageChange
-from placement_core.db.pipeline import waiting
+from placement_core.db.statements import Statement
 
 if TYPE_CHECKING:
     from placement_core.db.picture import Picture
@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 LOG = log.getLogger(__name__)
 
 ATTEMPTS = 10
-_RECORD = waiting(sa.insert(t.provider_tree_changes))
+_RECORD = Statement(sa.insert(t.provider_tree_changes))
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -283,12 +283,12 @@ class Context:
     def _record_tree_changes(self, transaction: Transaction) -> None:
         changed = transaction.changed_trees
         if len(changed) and self.records_tree_changes:
-            transaction.connection.execute(
-                _RECORD,
-                [
+            _RECORD.wait(
+                transaction.connection,
+                *(
                     {"root_provider_id": root_id, "usage_changes": text}
                     for root_id, text in changed.rows()
-                ],
+                ),
             )
             self._untrimmed += len(changed)
 

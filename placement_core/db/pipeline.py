@@ -1,53 +1,56 @@
 """Statements of whose outcome nothing depends travel with the next one.
 
-A trip to the server takes longer than most statements do there. What is marked to wait (`waiting`)
-is held back, and sent in front of the transaction's next statement, at the latest with its
-`COMMIT`. If it fails, that statement fails in its place, and nothing after it is run: to the
-transaction, which ends there, it is all the same.
+A trip to the server takes longer than most statements do there. What is held (`hold`) is sent in
+front of the transaction's next statement, at the latest with its `COMMIT`. If it fails, that
+statement fails in its place, and nothing after it is run: to the transaction, which ends there, it
+is all the same.
 
 Drivers that take several statements at once are PyMySQL, mysqlclient and psycopg2. With others,
-and on SQLite, nothing waits.
+and on SQLite, nothing can be held.
+
+And a statement that is a text already (`run`) goes to the driver by itself, as SQLAlchemy would
+take longer over it than most of them take on the server. Errors are SQLAlchemy's in any case.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import contextlib
+import logging
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
 from typing import Any, Final, TypeVar
 
 from sqlalchemy import event
-from sqlalchemy.engine import Connection, Engine, ExecutionContext
-from sqlalchemy.sql import Executable, Insert
+from sqlalchemy.engine import Connection, Dialect, Engine, ExecutionContext
+
+# Where SQLAlchemy itself says what it sends, if it is asked to.
+LOG = logging.getLogger("sqlalchemy.engine.Engine")
 
 BEGIN: Final = "BEGIN"
 
-WAITS: Final = "placement_waits"  # execution option of a statement
 _HELD: Final = "placement_held"  # what waits, in the info of a connection
+_FAILED: Final = "placement_failed"  # execution option: the error that a statement has ended with
 _DRIVERS: Final = ("pymysql", "mysqldb", "psycopg2")
 _MULTI_STATEMENTS: Final = 1 << 16  # of the capabilities in MySQL's protocol
-
-_MOST_ROWS: Final = 100  # that wait as statements of their own
 _MOST_LENGTH: Final = 1 << 18  # of what waits
 
-S = TypeVar("S", bound=Executable)
+T = TypeVar("T")
 
 
-def waiting(statement: S) -> S:
-    """The same statement, to be run with the next one. Nobody may look at its result."""
-    marked: S = statement.execution_options(**{WAITS: True})
-    # Of a single row, SQLAlchemy would want to know the id.
-    return marked.inline() if isinstance(marked, Insert) else marked
+def is_possible(dialect: Dialect) -> bool:
+    """Whether the driver can do with it."""
+    cursor = getattr(getattr(dialect.loaded_dbapi, "cursors", None), "Cursor", None)
+    return dialect.driver in _DRIVERS and (not cursor or hasattr(cursor, "mogrify"))
 
 
 def prepare(engine: Engine) -> bool:
-    """Have statements wait, if the driver can do with it.
+    """Have what is held sent, if the driver can do with it.
 
     :returns: whether it can.
     """
-    dialect = engine.dialect
-    cursor = getattr(getattr(dialect.loaded_dbapi, "cursors", None), "Cursor", None)
-    if dialect.driver not in _DRIVERS or (cursor and not hasattr(cursor, "mogrify")):
+    if not is_possible(engine.dialect):
         return False
-    if dialect.driver == "pymysql":
+    if engine.dialect.driver == "pymysql":
         event.listen(engine, "do_connect", _allow_several)
     event.listen(engine, "do_execute", _execute)
     event.listen(engine, "do_execute_no_params", _execute_plain)
@@ -61,6 +64,11 @@ def hold_begin(connection: Connection) -> None:
     connection.info[_HELD] = [BEGIN]
 
 
+def is_open(connection: Connection) -> bool:
+    """Whether there is a transaction in which statements can be held."""
+    return connection.info.get(_HELD) is not None
+
+
 def is_begun(connection: Connection) -> bool:
     """Whether the server knows of the transaction yet."""
     held = connection.info.get(_HELD)
@@ -72,14 +80,68 @@ def is_empty(connection: Connection) -> bool:
     return connection.info.get(_HELD) == [BEGIN]
 
 
+def cursor(connection: Connection) -> AbstractContextManager[Any]:
+    """A cursor of the driver, to put parameters into texts with."""
+    return contextlib.closing(connection.connection.cursor())
+
+
+def hold(connection: Connection, *texts: str) -> None:
+    """Hold statements, with all parameters in them, until the next one; `is_open` says so."""
+    held: list[str] = connection.info[_HELD]
+    for text in texts:
+        LOG.info("%s", text)
+        held.append(text)
+        if sum(map(len, held)) > _MOST_LENGTH:
+            flush(connection)
+
+
+def no_result(cursor: object) -> None:
+    """For `run`, where nobody wants to know what came of it."""
+
+
 def flush(connection: Connection) -> None:
-    """Have done what waits, if anything does."""
+    """Have done what is held, if anything is."""
     if connection.info.get(_HELD):
-        connection.exec_driver_sql("SELECT 1")
+        run(connection, "SELECT 1", None, no_result)
+
+
+def run(connection: Connection, text: str, parameters: Any, take: Callable[[Any], T]) -> T:
+    """Run a statement, with what is held in front of it.
+
+    :param text: as the driver wants it, with `parameters` of its kind.
+    :param take: gets the cursor, or a result that is like one, and takes out of it what is wanted.
+    :raises: what SQLAlchemy raises.
+    """
+    if not _is_straight(connection):
+        return take(connection.exec_driver_sql(text, parameters))
+    held: list[str] | None = connection.info.get(_HELD)
+    with cursor(connection) as straight:
+        try:
+            if held:
+                held.append(mogrified(straight, text, parameters))
+                _send(straight, held, connection.dialect)
+            else:
+                straight.execute(text, parameters)
+            return take(straight)
+        except BaseException as error:
+            # Whether the connection is lost, and what to call it, is for SQLAlchemy and oslo.db.
+            connection.exec_driver_sql(text, parameters, execution_options={_FAILED: error})
+            raise
+
+
+def _is_straight(connection: Connection) -> bool:
+    """Whether nobody wants to know of each statement, and SQLAlchemy would run it at all."""
+    transactions = connection.get_transaction(), connection.get_nested_transaction()
+    return (
+        is_possible(connection.dialect)
+        and not LOG.isEnabledFor(logging.INFO)
+        and not connection.dispatch.before_cursor_execute
+        and all(one is None or one.is_active for one in transactions)
+    )
 
 
 def drop(info: dict[Any, Any]) -> None:
-    """Forget what waits: the transaction has ended."""
+    """Forget what is held: the transaction has ended."""
     info.pop(_HELD, None)
 
 
@@ -88,64 +150,55 @@ def _allow_several(dialect: Any, record: Any, arguments: Any, options: dict[str,
 
 
 def _execute(cursor: Any, statement: str, parameters: Any, context: ExecutionContext) -> bool:
-    """:returns: whether it is done, or need not be done yet."""
+    """:returns: whether it is done."""
+    error: BaseException | None = context.execution_options.get(_FAILED)
+    if error is not None:
+        raise error
     held = _held(context)
-    if held is None:
-        return False  # no transaction of ours
-    if context.execution_options.get(WAITS):
-        held.append(cursor.mogrify(statement, parameters))
-        if sum(map(len, held)) > _MOST_LENGTH:
-            _send(cursor, held, context)
-        return True
     if not held:
         return False
     # What a client's own error keeps from being sent goes on waiting, BEGIN above all.
-    text = cursor.mogrify(statement, parameters)
-    held.append(text)
-    _send(cursor, held, context)
+    held.append(mogrified(cursor, statement, parameters))
+    _send(cursor, held, context.dialect)
     return True
 
 
 def _execute_plain(cursor: Any, statement: str, context: ExecutionContext) -> bool:
     held = _held(context)
     if held:
-        _send(cursor, held, context)
+        _send(cursor, held, context.dialect)
     return False
 
 
 def _execute_many(
     cursor: Any, statement: str, parameters: Sequence[Any], context: ExecutionContext
 ) -> bool:
-    if context.execution_options.get(WAITS) and len(parameters) <= _MOST_ROWS:
-        return all(_execute(cursor, statement, row, context) for row in parameters)
-    held = _held(context)
-    if held:
-        _send(cursor, held, context)
-    return False
+    return _execute_plain(cursor, statement, context)
 
 
 def _roll_back_savepoint(connection: Connection, name: str, context: object) -> None:
-    """What waits has come after the savepoint, which was sent with all that came before it."""
+    """What is held has come after the savepoint, which was sent with all that came before it."""
     if not connection.invalidated and connection.info.get(_HELD):
         connection.info[_HELD].clear()
 
 
-def _held(context: ExecutionContext) -> list[str | bytes] | None:
+def _held(context: ExecutionContext) -> list[str] | None:
     try:
-        held: list[str | bytes] | None = context.root_connection.info.get(_HELD)
+        held: list[str] | None = context.root_connection.info.get(_HELD)
     except NotImplementedError:
         return None  # SQLAlchemy looks around on the first connection, before it is the pool's
     return held
 
 
-def _send(cursor: Any, held: list[str | bytes], context: ExecutionContext) -> None:
+def mogrified(cursor: Any, text: str, parameters: Any) -> str:
+    """The text with its parameters in it."""
+    done: str | bytes = cursor.mogrify(text, parameters)
+    return done if isinstance(done, str) else done.decode()
+
+
+def _send(cursor: Any, held: list[str], dialect: Dialect) -> None:
     # oslo.db may have put a comment at the end of a line.
-    if context.dialect.name == "postgresql":
-        everything = b"\n;".join(t.encode() if isinstance(t, str) else t for t in held)
-        held.clear()
-        cursor.execute(everything)
-        return  # of several results, it is the last one that is kept
-    text = "\n;".join(t if isinstance(t, str) else t.decode() for t in held)
+    text = "\n;".join(held)
     try:
         cursor.execute(text)
     except UnicodeError:
@@ -155,5 +208,7 @@ def _send(cursor: Any, held: list[str | bytes], context: ExecutionContext) -> No
         held.clear()
         raise
     held.clear()
+    if dialect.name == "postgresql":
+        return  # of several results, it is the last one that is kept
     while cursor.nextset():
         pass

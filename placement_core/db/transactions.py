@@ -147,7 +147,7 @@ def _commit(connection: Connection) -> None:
         pipeline.drop(connection.info)
         return
     try:
-        connection.exec_driver_sql("COMMIT")
+        pipeline.run(connection, "COMMIT", None, pipeline.no_result)
     except BaseException:
         # What was sent with it has failed, perhaps, and SQLAlchemy takes it for the end.
         _roll_back(connection)

@@ -22,7 +22,7 @@ from placement_core.context import Context
 from placement_core.db import tables as t
 from placement_core.db.batches import chunks
 from placement_core.db.changed_trees import UsageChange
-from placement_core.db.pipeline import waiting
+from placement_core.db.statements import Statement
 from placement_core.objects import inventory as rules
 from placement_core.objects.inventory import InventoryRecord
 from placement_core.ops import _rows, consumer_types
@@ -92,13 +92,13 @@ _providers = t.resource_providers.c
 _inventories = t.inventories.c
 
 _OWNER = ("project_id", "user_id", "consumer_type_id")
-_LOCK_CONSUMERS = (
+_LOCK_CONSUMERS = Statement(
     sa.select(*(_consumers[field] for field in ConsumerRow._fields))
     .where(_consumers.uuid.in_(sa.bindparam("consumers")))
     .order_by(_consumers.uuid)
     .with_for_update(key_share=True)
 )
-_READ_OWN = (
+_READ_OWN = Statement(
     sa.select(
         _allocations.id,
         _allocations.consumer_id,
@@ -113,24 +113,26 @@ _READ_OWN = (
     )
     .where(_allocations.consumer_id.in_(sa.bindparam("consumers")))
 )
-_INSERT_CONSUMERS = waiting(sa.insert(t.consumers))
-_UPDATE_OWNERS = waiting(
+_INSERT_CONSUMERS = Statement(sa.insert(t.consumers))
+_UPDATE_OWNERS = Statement(
     sa.update(t.consumers)
     .where(_consumers.id == sa.bindparam("of_consumer"))
     .values({key: sa.bindparam(key) for key in _OWNER})
 )
-_BUMP_CONSUMERS = waiting(
+_BUMP_CONSUMERS = Statement(
     sa.update(t.consumers)
     .where(_consumers.id.in_(sa.bindparam("ids")))
     .values(generation=_consumers.generation + 1)
 )
-_DELETE_CONSUMERS = waiting(
+_DELETE_CONSUMERS = Statement(
     sa.delete(t.consumers).where(_consumers.uuid.in_(sa.bindparam("consumers")))
 )
-_INSERT_ROWS = waiting(sa.insert(t.allocations))
-_DELETE_ROWS = sa.delete(t.allocations).where(_allocations.id.in_(sa.bindparam("ids")))
-_HOLDERS = sa.select(_allocations.consumer_id).where(
-    _allocations.consumer_id.in_(sa.bindparam("consumers"))
+_INSERT_ROWS = Statement(sa.insert(t.allocations))
+_DELETE_ROWS = Statement(sa.delete(t.allocations).where(_allocations.id.in_(sa.bindparam("ids"))))
+_HOLDERS = Statement(
+    sa.select(_allocations.consumer_id).where(
+        _allocations.consumer_id.in_(sa.bindparam("consumers"))
+    )
 )
 
 
@@ -173,7 +175,7 @@ def _with_usage() -> sa.Select[Any]:
     )
 
 
-_WITH_USAGE = _with_usage()
+_WITH_USAGE = Statement(_with_usage())
 
 
 class AllocationWrite:
@@ -217,7 +219,7 @@ class AllocationWrite:
 
     def _lock_consumers(self) -> None:
         for some in chunks(sorted(self.claims)):
-            rows = self.context.connection.execute(_LOCK_CONSUMERS, {"consumers": some})
+            rows = _LOCK_CONSUMERS.rows(self.context.connection, consumers=some)
             for row in map(ConsumerRow._make, rows):
                 if row.uuid in self.claims:
                     self.consumers[row.uuid] = row
@@ -226,7 +228,7 @@ class AllocationWrite:
 
     def _read_own(self) -> None:
         for some in chunks(sorted(self.claims)):
-            rows = self.context.connection.execute(_READ_OWN, {"consumers": some}).all()
+            rows = _READ_OWN.rows(self.context.connection, consumers=some)
             self.own.extend(
                 row
                 for row in map(OwnRow._make, rows)
@@ -302,8 +304,8 @@ class AllocationWrite:
         records: Records = defaultdict(dict)
         used: dict[Place, int] = defaultdict(int)
         for some in chunks(sorted({provider_id for provider_id, _ in places})):
-            for provider_id, cls, in_use, *values in self.context.connection.execute(
-                _WITH_USAGE, {"providers": some, "classes": class_ids}
+            for provider_id, cls, in_use, *values in _WITH_USAGE.rows(
+                self.context.connection, providers=some, classes=class_ids
             ):
                 records[provider_id][cls] = make_record(values)
                 used[provider_id, cls] = int(in_use)
@@ -382,18 +384,16 @@ class AllocationWrite:
                 bumped.append(row.id)
         self._check_spelling(str(row["uuid"]) for row in added)
         try:
-            if added:
-                self.context.connection.execute(_INSERT_CONSUMERS, added)
+            _INSERT_CONSUMERS.wait(self.context.connection, *added)
         except oslo_exception.DBDuplicateEntry as error:
             reason = "a consumer was created by somebody else"
             raise exceptions.RaceLost(reason=reason) from error
-        if changed:
-            self.context.connection.execute(
-                _UPDATE_OWNERS,
-                [{key: row[key] for key in ("of_consumer", *_OWNER)} for row in changed],
-            )
+        _UPDATE_OWNERS.wait(
+            self.context.connection,
+            *({key: row[key] for key in ("of_consumer", *_OWNER)} for row in changed),
+        )
         for some in chunks(sorted(bumped)):
-            self.context.connection.execute(_BUMP_CONSUMERS, {"ids": some})
+            _BUMP_CONSUMERS.wait(self.context.connection, {"ids": some})
 
     def _check_spelling(self, added: Iterable[str]) -> None:
         """Uuids are compared exactly, but MySQL ignores case and blanks at the end in its keys.
@@ -441,31 +441,30 @@ class AllocationWrite:
     def _store_rows(self) -> None:
         removed = 0
         for some in chunks(sorted(row.id for row in self.own)):
-            removed += self.context.connection.execute(_DELETE_ROWS, {"ids": some}).rowcount
+            removed += _DELETE_ROWS.run(self.context.connection, ids=some)
         if removed != len(self.own):
             raise exceptions.RaceLost(reason="allocations of these consumers were removed")
-        if self.entries:
-            self.context.connection.execute(
-                _INSERT_ROWS,
-                [
-                    {
-                        "resource_provider_id": entry.provider.id,
-                        "consumer_id": entry.consumer,
-                        "resource_class_id": entry.class_id,
-                        "used": entry.amount,
-                    }
-                    for entry in self.entries
-                ],
-            )
+        _INSERT_ROWS.wait(
+            self.context.connection,
+            *(
+                {
+                    "resource_provider_id": entry.provider.id,
+                    "consumer_id": entry.consumer,
+                    "resource_class_id": entry.class_id,
+                    "used": entry.amount,
+                }
+                for entry in self.entries
+            ),
+        )
 
     def _remove_empty_consumers(self) -> None:
         emptied = {row.consumer for row in self.own if self._is_emptied(row.consumer)}
         if self.scope is not None:
             for some in chunks(sorted(emptied)):
-                holders = self.context.connection.scalars(_HOLDERS, {"consumers": some})
-                emptied.difference_update(holders)
+                holders = _HOLDERS.rows(self.context.connection, consumers=some)
+                emptied.difference_update(holder for (holder,) in holders)
         for some in chunks(sorted(emptied)):
-            self.context.connection.execute(_DELETE_CONSUMERS, {"consumers": some})
+            _DELETE_CONSUMERS.wait(self.context.connection, {"consumers": some})
 
 
 def _check_claim(consumer: str, claim: Claim) -> None:

@@ -16,7 +16,7 @@ from placement_core.context import Context
 from placement_core.db import tables as t
 from placement_core.db.batches import chunks
 from placement_core.db.names import FIRST_CUSTOM_CLASS_ID
-from placement_core.db.pipeline import waiting
+from placement_core.db.statements import Statement
 from placement_core.objects.inventory import InventoryRecord
 
 Records = dict[int, dict[int, InventoryRecord]]  # {provider id: {class id: record}}
@@ -26,12 +26,14 @@ FIELDS = ("total", "reserved", "min_unit", "max_unit", "step_size", "allocation_
 _inventories = t.inventories.c
 
 
-_READ = sa.select(
-    _inventories.resource_provider_id,
-    _inventories.resource_class_id,
-    *(_inventories[field] for field in FIELDS),
-).where(_inventories.resource_provider_id.in_(sa.bindparam("providers")))
-_UPDATE = waiting(
+_READ = Statement(
+    sa.select(
+        _inventories.resource_provider_id,
+        _inventories.resource_class_id,
+        *(_inventories[field] for field in FIELDS),
+    ).where(_inventories.resource_provider_id.in_(sa.bindparam("providers")))
+)
+_UPDATE = Statement(
     sa.update(t.inventories)
     .where(
         _inventories.resource_provider_id == sa.bindparam("of_provider"),
@@ -39,7 +41,7 @@ _UPDATE = waiting(
     )
     .values({field: sa.bindparam(field) for field in FIELDS})
 )
-_INSERT = waiting(sa.insert(t.inventories))
+_INSERT = Statement(sa.insert(t.inventories))
 
 
 def make_record(values: Iterable[Any]) -> InventoryRecord:
@@ -51,7 +53,7 @@ def read(context: Context, provider_ids: Iterable[int]) -> Records:
     """The records of providers; those without any are left out."""
     records: Records = {}
     for some in chunks(provider_ids):
-        rows = context.connection.execute(_READ, {"providers": some})
+        rows = _READ.rows(context.connection, providers=some)
         for provider_id, class_id, *values in rows:
             records.setdefault(provider_id, {})[class_id] = make_record(values)
     return records
@@ -85,11 +87,10 @@ def write(context: Context, current: Records, wanted: Records) -> None:
                     _inventories.resource_class_id.in_(sorted(class_ids)),
                 )
             )
-    if changed:
-        context.connection.execute(_UPDATE, changed)
+    _UPDATE.wait(context.connection, *changed)
     if added:
         _hold_classes(context, {row["resource_class_id"] for row in added})
-        context.connection.execute(_INSERT, added)
+        _INSERT.wait(context.connection, *added)
 
 
 def _hold_classes(context: Context, class_ids: Set[int]) -> None:

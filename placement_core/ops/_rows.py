@@ -17,7 +17,7 @@ from placement_core import exceptions
 from placement_core.context import Context
 from placement_core.db import tables as t
 from placement_core.db.batches import chunks
-from placement_core.db.pipeline import waiting
+from placement_core.db.statements import Statement
 from placement_core.ops._arguments import expect_uuid
 
 _providers = t.resource_providers.c
@@ -31,14 +31,13 @@ _COLUMNS = (
 )
 
 
-# Statements stay what they are: making one, and the key that SQLAlchemy knows it by, takes longer
-# than running it.
-_FIND = sa.select(*_COLUMNS).where(
+_OF_UUIDS = sa.select(*_COLUMNS).where(
     _providers.uuid.in_(sa.bindparam("uuids")), _providers.root_provider_id.is_not(None)
 )
-_LOCK = _FIND.order_by(_providers.uuid).with_for_update(key_share=True)
-_UUIDS_OF_IDS = sa.select(_providers.uuid).where(_providers.id.in_(sa.bindparam("ids")))
-_BUMP = waiting(
+_FIND = Statement(_OF_UUIDS)
+_LOCK = Statement(_OF_UUIDS.order_by(_providers.uuid).with_for_update(key_share=True))
+_UUIDS_OF_IDS = Statement(sa.select(_providers.uuid).where(_providers.id.in_(sa.bindparam("ids"))))
+_BUMP = Statement(
     sa.update(t.resource_providers)
     .where(_providers.id.in_(sa.bindparam("ids")))
     .values(generation=_providers.generation + sa.bindparam("step"))
@@ -71,7 +70,7 @@ def find_providers(
         expect_uuid("resource provider", uuid)
     found: dict[str, ProviderRow] = {}
     for some in chunks(sorted(set(wanted))):
-        rows = context.connection.execute(_LOCK if lock else _FIND, {"uuids": some})
+        rows = (_LOCK if lock else _FIND).rows(context.connection, uuids=some)
         found.update((row.uuid, row) for row in map(ProviderRow._make, rows))
     return found
 
@@ -103,15 +102,15 @@ def belongings(
 
 
 def read_belongings(
-    context: Context, provider: str, statement: sa.Select[Any]
+    context: Context, provider: str, statement: Statement
 ) -> tuple[int, list[Sequence[Any]]]:
     """The provider's generation, and the rows of what belongs to it, of one and the same moment.
 
-    :param statement: one of `belongings`.
+    :param statement: of `belongings`.
     :raises ResourceProviderNotFound: there is none with this uuid.
     """
     expect_uuid("resource provider", provider)
-    rows = context.connection.execute(statement, {"provider": provider}).all()
+    rows = statement.rows(context.connection, provider=provider)
     # Uuids are compared exactly, whatever the database's collation.
     if not rows or rows[0][0] != provider:
         raise exceptions.ResourceProviderNotFound(uuid=provider)
@@ -133,7 +132,7 @@ def lock_trees(context: Context, uuids: Iterable[str]) -> dict[str, ProviderRow]
         root_ids = {row.root_id for row in found.values()}
         roots: set[str] = set()
         for some in chunks(sorted(root_ids)):
-            roots.update(context.connection.scalars(_UUIDS_OF_IDS, {"ids": some}))
+            roots.update(uuid for (uuid,) in _UUIDS_OF_IDS.rows(context.connection, ids=some))
         # Not all in one go: whoever moves a subtree holds its root, and needs every row of it.
         find_providers(context, roots, lock=True)
         found = find_providers(context, wanted, lock=True)
@@ -160,4 +159,4 @@ def bump_generations(context: Context, steps: Mapping[int, int]) -> None:
         by_step[step].append(provider_id)
     for step, provider_ids in sorted(by_step.items()):
         for some in chunks(sorted(provider_ids)):
-            context.connection.execute(_BUMP, {"ids": some, "step": step})
+            _BUMP.wait(context.connection, {"ids": some, "step": step})

@@ -12,6 +12,7 @@ from collections.abc import Set as AbstractSet
 from placement_core import exceptions
 from placement_core.context import Context, reads, writes
 from placement_core.db import tables as t
+from placement_core.db.statements import Statement
 from placement_core.db.upsert import ensure_ids, find_ids
 from placement_core.objects import Aggregate
 from placement_core.objects.belongings import OfProvider
@@ -25,7 +26,7 @@ MOST_UUID_LENGTH = 36
 
 _aggregates = t.placement_aggregates.c
 _links = _provider_links.Links(t.resource_provider_aggregates.c.aggregate_id, _aggregates.uuid)
-_BELONGINGS = _links.belongings(_aggregates.uuid)
+_BELONGINGS = Statement(_links.belongings(_aggregates.uuid))
 
 
 @reads

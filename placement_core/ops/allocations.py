@@ -16,6 +16,7 @@ import sqlalchemy as sa
 from placement_core import exceptions
 from placement_core.context import Context, reads, writes
 from placement_core.db import tables as t
+from placement_core.db.statements import Statement
 from placement_core.objects import Allocation
 from placement_core.objects.belongings import OfConsumer, OfProvider
 from placement_core.ops import _rows
@@ -50,7 +51,7 @@ _FIELDS = (
 
 _allocations = t.allocations.c
 _CLASSES = t.resource_classes.c
-_OF_CONSUMER = (
+_OF_CONSUMER = Statement(
     consumers_op.SELECT.add_columns(
         _allocations.resource_class_id,
         _CLASSES.name,
@@ -65,18 +66,20 @@ _OF_CONSUMER = (
     .where(_allocations.consumer_id == sa.bindparam("consumer"))
     .order_by(_allocations.id)
 )
-_OF_PROVIDER = _rows.belongings(
-    t.allocations.join(t.consumers, t.consumers.c.uuid == _allocations.consumer_id).outerjoin(
-        t.resource_classes, _CLASSES.id == _allocations.resource_class_id
-    ),
-    _allocations.resource_provider_id,
-    _allocations.resource_class_id,
-    _CLASSES.name,
-    _allocations.consumer_id,
-    _allocations.used,
-    _allocations.created_at,
-    t.consumers.c.generation,
-).order_by(_allocations.id)
+_OF_PROVIDER = Statement(
+    _rows.belongings(
+        t.allocations.join(t.consumers, t.consumers.c.uuid == _allocations.consumer_id).outerjoin(
+            t.resource_classes, _CLASSES.id == _allocations.resource_class_id
+        ),
+        _allocations.resource_provider_id,
+        _allocations.resource_class_id,
+        _CLASSES.name,
+        _allocations.consumer_id,
+        _allocations.used,
+        _allocations.created_at,
+        t.consumers.c.generation,
+    ).order_by(_allocations.id)
+)
 
 
 @reads
@@ -87,7 +90,7 @@ def for_consumer(context: Context, consumer: str) -> OfConsumer[Allocation]:
 
     :returns: a list, with the `consumer`: its owner, type and generation.
     """
-    rows = context.connection.execute(_OF_CONSUMER, {"consumer": consumer}).all()
+    rows = _OF_CONSUMER.rows(context.connection, consumer=consumer)
     end = len(consumers_op.COLUMNS)
     holders = consumers_op.from_rows(row[:end] for row in rows[:1])
     # Uuids are compared exactly, whatever the database's collation.

@@ -14,6 +14,7 @@ import sqlalchemy as sa
 from placement_core import exceptions
 from placement_core.context import Context, reads, writes
 from placement_core.db import tables as t
+from placement_core.db.statements import Statement
 from placement_core.db.upsert import insert_or_ignore
 from placement_core.objects import Consumer, ConsumerType, Project, User
 from placement_core.ops import _named_rows
@@ -38,13 +39,13 @@ SELECT = sa.select(*COLUMNS).select_from(
     .join(t.users, _consumers.user_id == t.users.c.id)
     .outerjoin(t.consumer_types, _consumers.consumer_type_id == t.consumer_types.c.id)
 )
-_OF_UUID = SELECT.where(_consumers.uuid == sa.bindparam("consumer"))
+_OF_UUID = Statement(SELECT.where(_consumers.uuid == sa.bindparam("consumer")))
 
 
 @reads
 def get(context: Context, uuid: str) -> Consumer:
     """:raises ConsumerNotFound: none with this uuid has allocations."""
-    rows = context.connection.execute(_OF_UUID, {"consumer": uuid})
+    rows = _OF_UUID.rows(context.connection, consumer=uuid)
     for consumer in from_rows(rows):
         if consumer.uuid == uuid:
             return consumer

@@ -13,6 +13,7 @@ from typing import Any
 from placement_core import exceptions
 from placement_core.context import Context, reads, writes
 from placement_core.db import tables as t
+from placement_core.db.statements import Statement
 from placement_core.objects import Inventory
 from placement_core.objects import inventory as rules
 from placement_core.objects.belongings import OfProvider
@@ -27,15 +28,17 @@ Record = Mapping[str, Any]  # as callers give it: only `total` is required
 
 _inventories = t.inventories.c
 _FIELDS = ("resource_class", *records.FIELDS, "created_at", "updated_at")
-_BELONGINGS = _rows.belongings(
-    t.inventories.outerjoin(
-        t.resource_classes, t.resource_classes.c.id == _inventories.resource_class_id
-    ),
-    _inventories.resource_provider_id,
-    _inventories.resource_class_id,
-    t.resource_classes.c.name,
-    *(_inventories[field] for field in _FIELDS[1:]),
-).order_by(_inventories.resource_class_id)
+_BELONGINGS = Statement(
+    _rows.belongings(
+        t.inventories.outerjoin(
+            t.resource_classes, t.resource_classes.c.id == _inventories.resource_class_id
+        ),
+        _inventories.resource_provider_id,
+        _inventories.resource_class_id,
+        t.resource_classes.c.name,
+        *(_inventories[field] for field in _FIELDS[1:]),
+    ).order_by(_inventories.resource_class_id)
+)
 
 
 @reads

@@ -16,6 +16,7 @@ from placement_core import exceptions
 from placement_core.context import Context, reads, writes
 from placement_core.db import tables as t
 from placement_core.db.batches import chunks
+from placement_core.db.statements import Statement
 from placement_core.objects import ProviderTree, ResourceProvider
 from placement_core.objects.resource_provider import check_name, normalised_uuid
 from placement_core.ops import _provider_filters, _provider_write, _rows, provider_trees
@@ -52,8 +53,8 @@ _SELECT = sa.select(
 )
 
 
-_BY_UUID = _SELECT.where(_own.c.uuid == sa.bindparam("wanted"))
-_BY_NAME = _SELECT.where(_own.c.name == sa.bindparam("wanted"))
+_BY_UUID = Statement(_SELECT.where(_own.c.uuid == sa.bindparam("wanted")))
+_BY_NAME = Statement(_SELECT.where(_own.c.name == sa.bindparam("wanted")))
 _FIELDS = (
     "uuid",
     "name",
@@ -80,7 +81,7 @@ def get(context: Context, uuid: str | None = None, *, name: str | None = None) -
     if (uuid is None) == (name is None):
         raise exceptions.InvalidArgument(reason="give either a uuid or a name")
     statement, wanted = (_BY_UUID, uuid) if name is None else (_BY_NAME, name)
-    rows = context.connection.execute(statement, {"wanted": wanted})
+    rows = statement.rows(context.connection, wanted=wanted)
     # A uuid is compared exactly, as all other verbs do, whatever the database's collation.
     found = [
         provider

@@ -17,6 +17,7 @@ from placement_core.context import Context, reads, writes
 from placement_core.db import tables as t
 from placement_core.db.batches import MOST_PARAMETERS
 from placement_core.db.changed_trees import NAMES
+from placement_core.db.statements import Statement
 from placement_core.objects import Trait
 from placement_core.objects.belongings import OfProvider
 from placement_core.objects.custom import is_custom
@@ -27,8 +28,8 @@ VERBS = ("list", "get", "create", "delete", "for_provider", "replace")
 
 _traits = t.traits.c
 _links = _provider_links.Links(t.resource_provider_traits.c.trait_id, _traits.name)
-_BELONGINGS = _links.belongings(*(_traits[field] for field in _named_rows.FIELDS)).order_by(
-    _traits.id
+_BELONGINGS = Statement(
+    _links.belongings(*(_traits[field] for field in _named_rows.FIELDS)).order_by(_traits.id)
 )
 
 

@@ -9,6 +9,7 @@ import sqlalchemy as sa
 
 from placement_core.context import Context, reads
 from placement_core.db import tables as t
+from placement_core.db.statements import Statement
 from placement_core.objects import UsageGroup
 from placement_core.objects.belongings import UsageOfProvider
 from placement_core.ops import _rows, consumers
@@ -22,7 +23,7 @@ _consumers = t.consumers.c
 
 
 _inventories = t.inventories.c
-_OF_PROVIDER = (
+_OF_PROVIDER = Statement(
     _rows.belongings(
         t.inventories.outerjoin(
             t.allocations,

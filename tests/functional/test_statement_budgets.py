@@ -17,7 +17,7 @@ import sqlalchemy as sa
 from placement_api import deploy
 from placement_api.deploy import WebApplication
 from placement_api.environ import Reply, call
-from placement_core.db.pipeline import WAITS
+from placement_core.db import pipeline
 from tests.functional.api import configurations
 
 ENDS = ("BEGIN", "COMMIT", "ROLLBACK")
@@ -45,6 +45,13 @@ class Sent:
 
         monkeypatch.setattr(engine.dialect, "do_ping", pinging)
         sa.event.listen(engine, "before_cursor_execute", self._executing)
+        hold = pipeline.hold
+
+        def holding(connection: Any, *texts: str) -> None:
+            self.statements += texts
+            hold(connection, *texts)
+
+        monkeypatch.setattr(pipeline, "hold", holding)
         sa.event.listen(engine, "commit", lambda connection: self.trips.append("driver's commit"))
 
     def _executing(
@@ -58,8 +65,7 @@ class Sent:
     ) -> None:
         if statement not in ENDS:
             self.statements.append(statement)
-        if not context.execution_options.get(WAITS):
-            self.trips.append(statement)
+        self.trips.append(statement)
 
     def forget(self) -> None:
         self.statements.clear()

@@ -9,13 +9,13 @@ from oslo_db import exception as oslo_exception
 import placement_core
 from placement_core import conf as placement_conf
 from placement_core import exceptions
-from placement_core.db import pipeline
 from placement_core.db import tables as t
+from placement_core.db.statements import Statement
 from placement_core.objects.resource_provider import normalised_uuid
 from tests.functional.db.test_transactions import projects
 
 NAME = t.projects.c.external_id
-WAITING = pipeline.waiting(sa.insert(t.projects))
+WAITING = Statement(sa.insert(t.projects))
 NAMES = sa.select(NAME)
 
 
@@ -25,24 +25,24 @@ def rows(*names: str) -> list[dict[str, str]]:
 
 def test_it_is_done_before_the_next_statement(migrated):
     with migrated.begin() as connection:
-        connection.execute(WAITING, rows("one"))
-        connection.execute(WAITING, rows("two", "three"))
+        WAITING.wait(connection, *rows("one"))
+        WAITING.wait(connection, *rows("two", "three"))
         assert set(connection.scalars(NAMES)) == {"one", "two", "three"}
 
 
 def test_it_is_done_at_the_end(migrated, placement_url):
     with migrated.begin() as connection:
-        connection.execute(WAITING, rows("one"))
+        WAITING.wait(connection, *rows("one"))
         assert projects(placement_url) == set()
     assert projects(placement_url) == {"one"}
 
 
 def test_it_is_gone_with_its_transaction(migrated, placement_url):
     with pytest.raises(ZeroDivisionError), migrated.begin() as connection:
-        connection.execute(WAITING, rows("one"))
+        WAITING.wait(connection, *rows("one"))
         raise ZeroDivisionError
     with migrated.begin() as connection:
-        connection.execute(WAITING, rows("two"))
+        WAITING.wait(connection, *rows("two"))
     assert projects(placement_url) == {"two"}
 
 
@@ -52,27 +52,27 @@ def test_what_comes_after_a_failure_is_not_done(migrated, placement_url, then):
         pytest.raises(oslo_exception.DBDuplicateEntry),
         migrated.begin() as connection,
     ):
-        connection.execute(WAITING, rows("one"))
-        connection.execute(WAITING, rows("one"))
-        connection.execute(WAITING, rows("two"))
+        WAITING.wait(connection, *rows("one"))
+        WAITING.wait(connection, *rows("one"))
+        WAITING.wait(connection, *rows("two"))
         if then is not None:
             connection.execute(then)
     assert projects(placement_url) == set()
     # The connection is as good as new.
     with migrated.begin() as connection:
-        connection.execute(WAITING, rows("three"))
+        WAITING.wait(connection, *rows("three"))
     assert projects(placement_url) == {"three"}
 
 
 def test_long_lists_do_not_wait(migrated, placement_url):
     names = {f"{number}:{'x' * 200}" for number in range(5000)}
     with migrated.begin() as connection:
-        connection.execute(WAITING, rows("before"))
-        connection.execute(WAITING, rows(*names))
-        connection.execute(WAITING, rows("after"))
+        WAITING.wait(connection, *rows("before"))
+        WAITING.wait(connection, *rows(*names))
+        WAITING.wait(connection, *rows("after"))
         for name in ("a", "b"):
             for number in range(20):
-                connection.execute(WAITING, rows(*(f"{name}{number}-{n}" for n in range(99))))
+                WAITING.wait(connection, *rows(*(f"{name}{number}-{n}" for n in range(99))))
     assert len(projects(placement_url)) == 5000 + 2 + 2 * 20 * 99
 
 
@@ -81,18 +81,18 @@ def test_long_lists_do_not_wait(migrated, placement_url):
 )
 def test_texts_are_what_they_were(migrated, placement_url, name):
     with migrated.begin() as connection:
-        connection.execute(WAITING, rows(name))
+        WAITING.wait(connection, *rows(name))
         connection.execute(sa.select(NAME).where(name == NAME))
     assert projects(placement_url) == {name}
 
 
 def test_savepoints_hold_what_waited_before_them(migrated, placement_url):
     with migrated.begin() as connection:
-        connection.execute(WAITING, rows("before"))
+        WAITING.wait(connection, *rows("before"))
         with pytest.raises(ZeroDivisionError), connection.begin_nested():
-            connection.execute(WAITING, rows("inside"))
+            WAITING.wait(connection, *rows("inside"))
             raise ZeroDivisionError
-        connection.execute(WAITING, rows("after"))
+        WAITING.wait(connection, *rows("after"))
     assert projects(placement_url) == {"before", "after"}
 
 
@@ -119,8 +119,8 @@ def test_what_fails_in_an_inner_block_is_undone_with_it(placement, placement_url
         ):
             placement.resource_providers.create(name="inner")
             connection = placement.context.connection
-            connection.execute(WAITING, rows("same"))
-            connection.execute(WAITING, rows("same"))
+            WAITING.wait(connection, *rows("same"))
+            WAITING.wait(connection, *rows("same"))
             if error is not None:
                 raise error
     assert [provider.name for provider in placement.resource_providers.list()] == ["outer"]
@@ -143,7 +143,7 @@ def name_is(name: str) -> sa.ColumnElement[bool]:
 def test_statements_without_parameters_are_part_of_it(migrated, placement_url):
     options = {"no_parameters": True}
     with migrated.begin() as connection:
-        connection.execute(WAITING, rows("one"))
+        WAITING.wait(connection, *rows("one"))
         found = connection.exec_driver_sql(
             "SELECT COUNT(*) FROM projects", execution_options=options
         )
@@ -155,7 +155,7 @@ def test_statements_without_parameters_are_part_of_it(migrated, placement_url):
 def test_without_a_transaction_of_ours_nothing_waits(migrated, placement_url):
     connection = migrated.connect().execution_options(isolation_level="SERIALIZABLE")
     with connection:
-        connection.execute(WAITING, rows("one"))
+        WAITING.wait(connection, *rows("one"))
         connection.commit()
     assert projects(placement_url) == {"one"}
 

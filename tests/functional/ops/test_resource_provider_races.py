@@ -82,7 +82,7 @@ def create_children(url, parent, prefix, count, start):
 @SERVERS
 def test_children_follow_a_parent_that_is_moved_while_they_are_created(placement, placement_url):
     made = make_tree(placement, "a", "a/parent", "b")
-    count = 8
+    count = 32
     spawn = multiprocessing.get_context("spawn")
     with spawn.Manager() as manager, spawn.Pool(CREATORS) as pool:
         start = manager.Barrier(CREATORS + 1)
