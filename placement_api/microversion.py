@@ -6,6 +6,7 @@ what has several forms over the versions (a schema, say) is a `Versioned`.
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Mapping
 from typing import Final, Generic, TypeVar
 
@@ -91,6 +92,8 @@ class UnacceptableVersion(ValueError):
     """The header names a version that this service does not have."""
 
 
+# A few services ask for the few versions that they know. What is refused is not remembered.
+@functools.lru_cache(256)
 def requested(header: str | None) -> Version:
     """The version that the value of the header asks for.
 

@@ -115,17 +115,22 @@ def find(environ: Mapping[str, Any]) -> tuple[Handler, dict[str, str]]:
     :raises errors.MethodNotAllowed: there is no such method of it.
     """
     path = _path(environ)
+    if path in ROUTES and "{" not in path:
+        return _method(ROUTES[path], environ), {}
     found = _MAPPER.routematch(path)
     if found is None:
         raise errors.NotFound()
     variables, route = found
     if path.endswith("\n") and not any(value.endswith("\n") for value in variables.values()):
         raise errors.NotFound()  # to a regular expression, that is an end too
-    methods = ROUTES[route.name]
+    return _method(ROUTES[route.name], environ), {n: variables[n] for n in route.maxkeys}
+
+
+def _method(methods: Mapping[str, Handler], environ: Mapping[str, Any]) -> Handler:
     handler = methods.get(environ["REQUEST_METHOD"])
     if handler is None:
         raise errors.MethodNotAllowed(methods)
-    return handler, {name: variables[name] for name in route.maxkeys}
+    return handler
 
 
 def _path(environ: Mapping[str, Any]) -> str:

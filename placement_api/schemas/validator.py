@@ -6,8 +6,9 @@
   the pattern.
 * `uniqueItems` takes linear time. The library compares each item with each other when they cannot
   be sorted, and a body of some megabytes would keep a worker busy for hours.
-* `items` and `patternProperties` do the same as the library's, but prepare the schema of what is
-  inside once, not for each of a million items.
+* `items`, `properties`, `patternProperties` and `type` do the same as the library's, but prepare
+  the schema of what is inside once, not for each of a million items or in each of a million
+  requests, and tell the usual types without a table of functions.
 * `format` knows `uuid` and nothing else.
 """
 
@@ -20,6 +21,16 @@ from typing import Any, Final
 
 from jsonschema import Draft202012Validator, FormatChecker, ValidationError, validators
 from oslo_utils import uuidutils
+
+# Where a value of this very type needs no closer look.
+_USUAL: Final[Mapping[str, type]] = {
+    "array": list,
+    "integer": int,
+    "object": dict,
+    "string": str,
+}
+_type_of_library: Final = Draft202012Validator.VALIDATORS["type"]
+_validators: Final[dict[tuple[int, int], Any]] = {}
 
 # Of a uuid in its usual form.
 _DASHES: Final = (8, 13, 18, 23)
@@ -62,11 +73,42 @@ def _items(
         yield from _inside(validator, subschema, enumerate(instance))
 
 
+def _properties(
+    validator: Any, properties: Mapping[str, Any], instance: Any, schema: Mapping[str, Any]
+) -> Iterator[ValidationError]:
+    if not isinstance(instance, dict):
+        return
+    for key, subschema in properties.items():
+        if key in instance:
+            for error in _inside(validator, subschema, ((key, instance[key]),)):
+                error.schema_path.appendleft(key)
+                yield error
+
+
+def _type(
+    validator: Any, types: Any, instance: Any, schema: Mapping[str, Any]
+) -> Iterable[ValidationError]:
+    if isinstance(types, str) and type(instance) is _USUAL.get(types):
+        return ()
+    errors: Iterable[ValidationError] = _type_of_library(validator, types, instance, schema)
+    return errors
+
+
+def _prepared(validator: Any, subschema: Any) -> Any:
+    """The validator of a part of a schema; schemas are there as long as the process."""
+    key = id(subschema), id(validator.format_checker)
+    found = _validators.get(key)
+    if found is None:
+        # It holds the subschema, so that the id is nobody else's.
+        found = _validators[key] = validator.evolve(schema=subschema)
+    return found
+
+
 def _inside(
     validator: Any, subschema: Any, children: Iterable[tuple[str | int, Any]]
 ) -> Iterator[ValidationError]:
     """The errors of children of an object or array, given with their keys."""
-    errors = validator.evolve(schema=subschema).iter_errors
+    errors = _prepared(validator, subschema).iter_errors
     for key, child in children:
         for error in errors(child):
             error.path.appendleft(key)
@@ -119,6 +161,8 @@ Validator: Final[type[Draft202012Validator]] = validators.extend(  # type: ignor
         "items": _items,
         "pattern": _pattern,
         "patternProperties": _pattern_properties,
+        "properties": _properties,
+        "type": _type,
         "uniqueItems": _unique_items,
     },
 )
