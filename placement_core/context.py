@@ -246,7 +246,8 @@ class Context:
         if not write or transaction.ops:
             yield transaction
             return
-        savepoint = transaction.connection.begin_nested()
+        with self._translated():
+            savepoint = transaction.connection.begin_nested()
         try:
             with self._translated():
                 yield transaction

@@ -63,6 +63,10 @@ def translate(error: BaseException, url: str) -> exceptions.PlacementError | Non
         return exceptions.RaceLost(
             reason="somebody else has added the same, or deleted what it refers to"
         )
+    if isinstance(error, sa.exc.PendingRollbackError):
+        return exceptions.DatabaseUnavailable(
+            url=url, reason="the transaction has failed before, and cannot go on"
+        )
     if isinstance(error, sa.exc.TimeoutError):
         return exceptions.DatabaseUnavailable(url=url, reason="no free connection: " + reason)
     if any(text in reason for text in _READ_ONLY):

@@ -11,7 +11,6 @@ conversion on MySQL and PostgreSQL (numbers, texts and times do not).
 
 from __future__ import annotations
 
-import weakref
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final, TypeVar
 
@@ -26,6 +25,7 @@ Row = Mapping[str, Any]
 _MOST_ROWS: Final = 100  # that wait
 _MOST_KEPT: Final = 20  # values in the lists of a text that is kept
 _VALUES: Final = " VALUES "
+_KEPT: Final = "placement_statements"  # attribute of a dialect
 
 T = TypeVar("T")
 
@@ -39,9 +39,6 @@ class Statement:
     def __init__(self, clause: sa.Select[Any] | sa.Insert | sa.Update | sa.Delete) -> None:
         # Of a single row that is inserted, SQLAlchemy would want to know the id.
         self.clause = clause.inline() if isinstance(clause, sa.Insert) else clause
-        self._compiled: weakref.WeakKeyDictionary[Dialect, dict[tuple[str, ...], _Compiled]] = (
-            weakref.WeakKeyDictionary()
-        )
 
     def rows(self, connection: Connection, **parameters: Any) -> Sequence[Sequence[Any]]:
         """Ask it, and return the rows of the answer."""
@@ -77,11 +74,12 @@ class Statement:
         return pipeline.run(connection, *compiled.filled_in(parameters), take)
 
     def _for(self, dialect: Dialect, parameters: Row) -> _Compiled:
-        known = self._compiled.setdefault(dialect, {})
-        keys = tuple(parameters)
-        if keys not in known:
-            known[keys] = _Compiled(self.clause, dialect, keys)
-        return known[keys]
+        # With the dialect, which the compiled statement refers to: one goes with the other.
+        known: dict[tuple[object, ...], _Compiled] = vars(dialect).setdefault(_KEPT, {})
+        key = self, *parameters
+        if key not in known:
+            known[key] = _Compiled(self.clause, dialect, [*parameters])
+        return known[key]
 
 
 class _Compiled:

@@ -75,7 +75,6 @@ class OwnRow(NamedTuple):
     class_id: int
     used: int
     provider_uuid: str
-    root_id: int
 
 
 class Entry(NamedTuple):
@@ -106,7 +105,6 @@ _READ_OWN = Statement(
         _allocations.resource_class_id,
         _allocations.used,
         _providers.uuid,
-        _providers.root_provider_id,
     )
     .join_from(
         t.allocations, t.resource_providers, _allocations.resource_provider_id == _providers.id
@@ -211,8 +209,8 @@ class AllocationWrite:
         self._lock_consumers()
         self._read_own()
         named = {uuid for claim in self.claims.values() for uuid in claim.allocations}
-        emptied = {row.provider_uuid for row in self.own if self._is_emptied(row.consumer)}
-        self.providers = _rows.find_providers(self.context, {*named, *emptied, *also}, lock=True)
+        left = {row.provider_uuid for row in self.own}
+        self.providers = _rows.find_providers(self.context, {*named, *left, *also}, lock=True)
 
     def _is_emptied(self, consumer: str) -> bool:
         return not self.claims[consumer].allocations
@@ -348,23 +346,22 @@ class AllocationWrite:
 
     def _note_changes(self, steps: Mapping[int, int]) -> None:
         """Note which trees have changed; of providers that get a new generation, also how."""
-        roots: dict[int, int] = {}
         amounts: dict[int, dict[int, int]] = defaultdict(lambda: defaultdict(int))
         for row in self.own:
-            roots[row.provider_id] = row.root_id
             amounts[row.provider_id][row.class_id] -= row.used
         for entry in self.entries:
-            roots[entry.provider.id] = entry.provider.root_id
             amounts[entry.provider.id][entry.class_id] += entry.amount
-        generations = {row.id: row.generation for row in self.providers.values()}
-        for provider_id, root_id in roots.items():
-            if provider_id in steps:
-                before = generations[provider_id]
-                after = before + steps[provider_id]
-                change = UsageChange(provider_id, before, after, amounts[provider_id])
-                self.context.usage_changed(root_id, [change])
+        # As they are under the lock: somebody may have moved one to another tree, before. What
+        # has no root (data from before Rocky) is in no tree.
+        for provider in self.providers.values():
+            if provider.id not in amounts:
+                continue
+            if provider.id in steps:
+                after = provider.generation + steps[provider.id]
+                change = UsageChange(provider.id, provider.generation, after, amounts[provider.id])
+                self.context.usage_changed(provider.root_id, [change])
             else:
-                self.context.tree_changed(root_id)
+                self.context.tree_changed(provider.root_id)
 
     def _store_consumers(self) -> None:
         owners = self._owners()

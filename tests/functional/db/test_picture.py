@@ -324,6 +324,59 @@ def test_a_reader_that_loads_in_between(placement, placement_url, reads, monkeyp
         assert seen(other)[host]["used"] == {"VCPU": 3}
 
 
+@pytest.mark.parametrize("placement_url", SERVERS, indirect=True)
+@pytest.mark.parametrize("how", ["clear", "delete", "elsewhere"])
+def test_a_provider_that_is_moved_while_it_is_released(placement, other, placement_url, how):
+    """The writer that has to wait for the lock notes the tree that it finds then."""
+    roots = [make_host(placement, name) for name in ("a", "b")]
+    child = placement.resource_providers.create(name="child", parent=roots[0]).uuid
+    placement.inventories.replace(child, {"VCPU": {"total": 8}})
+    consumer = new_uuid()
+    placement.allocations.update(consumer, {child: {"VCPU": 7}})
+    ops = placement.allocations
+    release = {
+        "clear": lambda: ops.clear(consumer),
+        "delete": lambda: ops.delete(consumer),
+        "elsewhere": lambda: ops.update(consumer, {roots[0]: {"VCPU": 1}}),
+    }[how]
+    seen(other)
+    moved = threading.Event()
+    thread = threading.Thread(target=lambda: (moved.wait(60), release()), daemon=True)
+    with connect(placement_url) as mover:
+        thread.start()
+        with mover.transaction():
+            mover.resource_providers.update(child, parent=roots[1])
+            moved.set()
+            time.sleep(0.5)  # for the other one to have read, and to wait for the lock
+        seen(other)
+        thread.join(60)
+    assert seen(other) == stored(placement_url)
+    assert seen(other)[child]["used"] == {"VCPU": 0}
+
+
+@pytest.mark.parametrize("how", ["clear", "delete", "elsewhere"])
+def test_what_is_in_no_tree_can_be_released(placement, other, placement_url, how):
+    """Rows from before Rocky have no root."""
+    host, lost = make_host(placement, "compute-1"), make_host(placement, "compute-2")
+    consumer = new_uuid()
+    placement.allocations.update(consumer, {lost: {"VCPU": 7}})
+    execute(
+        placement_url,
+        f"UPDATE resource_providers SET root_provider_id = NULL WHERE uuid = '{lost}'",
+    )
+    seen(other)
+    if how == "clear":
+        placement.allocations.clear(consumer)
+    elif how == "delete":
+        placement.allocations.delete(consumer)
+    else:
+        placement.allocations.update(consumer, {host: {"VCPU": 1}})
+    used = {row.used for row in placement.allocations.for_consumer(consumer)}
+    assert used == ({1} if how == "elsewhere" else set())
+    assert seen(other).keys() == {host}
+    assert seen(other)[host]["used"] == {"VCPU": int(how == "elsewhere")}
+
+
 def test_a_change_of_many_providers_is_not_written_out(placement, other, placement_url, reads):
     root = make_host(placement, "compute-1")
     children = [

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import gc
+import uuid
+import weakref
+
 import pytest
 import sqlalchemy as sa
 from oslo_db import exception as oslo_exception
@@ -12,6 +16,7 @@ from placement_core import exceptions
 from placement_core.db import tables as t
 from placement_core.db.statements import Statement
 from placement_core.objects.resource_provider import normalised_uuid
+from tests.databases import disconnect_all
 from tests.functional.db.test_transactions import projects
 
 NAME = t.projects.c.external_id
@@ -170,3 +175,27 @@ def test_comments_at_the_end_of_statements_end_there(placement_url):
         placement.allocations.update(consumer, {host: {"VCPU": 1}})
     with placement_core.connect(placement_url) as placement:
         assert [row.used for row in placement.allocations.for_consumer(consumer)] == [1]
+
+
+def test_statements_are_forgotten_with_their_engine(placement_url):
+    def use() -> weakref.ref[sa.Dialect]:
+        with placement_core.connect(placement_url) as placement:
+            placement.resource_providers.create(name=str(uuid.uuid4()))
+            placement.allocations.clear(str(uuid.uuid4()))
+            return weakref.ref(placement.context.engine.dialect)
+
+    known = use()
+    gc.collect()
+    assert known() is None
+
+
+def test_a_block_whose_connection_is_lost_says_so_every_time(placement, placement_url):
+    if placement_url.startswith("sqlite"):
+        pytest.skip("nobody but this process can close a connection to an SQLite file")
+    with pytest.raises(exceptions.DatabaseUnavailable), placement.transaction():
+        placement.resource_providers.create(name="one")
+        disconnect_all(placement_url)
+        for _ in range(3):
+            with pytest.raises(exceptions.DatabaseUnavailable):
+                placement.resource_providers.create(name="two")
+    assert [*placement.resource_providers.list()] == []
