@@ -35,7 +35,8 @@ _LEVEL: Final = "isolation_level"
 _AUTOCOMMIT: Final = "AUTOCOMMIT"
 _ENDED: Final = "placement_ended"  # in the info of a connection: no transaction is open any more
 _PLUGIN: Final = "placement_core"
-_MYSQL: Final = ("mysql", "mariadb")
+_IDLE: Final = 0  # libpq's PQTRANS_IDLE
+_IN_TRANSACTION: Final = 1  # SERVER_STATUS_IN_TRANS of MySQL's protocol
 
 
 def with_own_transactions(url: URL) -> URL:
@@ -177,8 +178,22 @@ def _roll_back(connection: Connection) -> None:
 def _reset(driver_connection: Any, record: Any, state: PoolResetState) -> None:
     """Somebody has not closed a connection, or has gone behind SQLAlchemy's back."""
     pipeline.drop(record.info)
-    if not state.transaction_was_reset and not state.terminate_only:
-        _send_rollback(driver_connection)
+    if state.transaction_was_reset or state.terminate_only or _is_idle(driver_connection):
+        return
+    _send_rollback(driver_connection)
+
+
+def _is_idle(driver_connection: Any) -> bool:
+    """Whether the driver knows that no transaction is open; some never do.
+
+    Servers tell with each answer, so that nobody has to ask: after a statement that was read
+    without SQLAlchemy's help, that would be one more trip.
+    """
+    transaction_status = getattr(driver_connection, "get_transaction_status", None)
+    if transaction_status is not None:  # psycopg2
+        return bool(transaction_status() == _IDLE)
+    server_status = getattr(driver_connection, "server_status", None)  # PyMySQL
+    return server_status is not None and not server_status & _IN_TRANSACTION
 
 
 def _send_rollback(driver_connection: Any) -> None:
