@@ -40,6 +40,7 @@ _FEW: Final = 8
 _PLACE: Final = "<{}>"
 _PLACES: Final = re.compile(rb"<(\d+)>")
 _MOST_TEMPLATES: Final = 1024
+_MOST_BYTES: Final = 1 << 20  # of candidates whose text is kept
 
 
 class Renderer:
@@ -64,7 +65,7 @@ class Renderer:
         return b"".join(
             (
                 b'{"allocation_requests":[',
-                *_listed(self._requests(found)),
+                *self._requests(found),
                 b'],"provider_summaries":{',
                 *_listed(self._summarised(found)),
                 b"}}",
@@ -72,6 +73,17 @@ class Renderer:
         )
 
     def _requests(self, found: Found) -> Sequence[Text]:
+        """The candidates, with commas between them."""
+        known = found.made.get(self._version)
+        if known is not None:
+            return [known]
+        texts = _listed(self._new_requests(found))
+        if sum(map(len, texts)) > _MOST_BYTES:
+            return texts
+        found.made[self._version] = b"".join(texts)
+        return [found.made[self._version]]
+
+    def _new_requests(self, found: Found) -> Sequence[Text]:
         """The candidates, one or many in a text."""
         if not len(found):
             return []

@@ -27,7 +27,10 @@ class Candidate:
 
 
 class Found:
-    """The candidates, as rows of the forest. Valid only while the forest isn't changed.
+    """The candidates, as rows of the forest. Valid only while nobody changes the forest.
+
+    Asked for the same again, a search may return the same object: `made` is for what can be made
+    once of candidates, which stay the same, as opposed to what trees hold.
 
     :ivar parts: what the columns of `picks` are for; the group without a suffix has one for each
         class.
@@ -49,6 +52,7 @@ class Found:
         self._forest = forest
         self.request = request
         self.given_up = given_up
+        self.made: dict[object, bytes] = {}
         self.parts = tuple(parts)
         self.picks = np.zeros((0, len(parts)), np.int32) if picks is None else picks
         allocating = [number for number, part in enumerate(parts) if part.classes]

@@ -18,12 +18,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from placement_core import exceptions
+from placement_core.matching.answers import Answers
 from placement_core.matching.rows import Rows
 from placement_core.matching.sets import EMPTY, Sets
 
 SHARING: Final = "MISC_SHARES_VIA_AGGREGATE"
 MOST_UNITS: Final = 2**31 - 1  # what min_unit, max_unit and step_size can say
 _MOST_CAPACITY: Final = 2**62
+_MOST_WATCHED: Final = 64  # amounts of one class
 
 Ints = NDArray[np.int32]
 Longs = NDArray[np.int64]
@@ -38,13 +40,14 @@ _NO_LONGS: Longs = np.zeros(0, np.int64)
 # Versions of trees are told apart in the whole process: pictures of different databases may share
 # a cache of what was made from them.
 _versions = itertools.count(1)
+_crossings = itertools.count(1)
 
 
 class Column:
     """The inventories of one resource class, by row."""
 
     NAMES = ("rows", "capacity", "free", "min_unit", "max_unit", "step_size")
-    __slots__ = NAMES
+    __slots__ = (*NAMES, "_watched")
 
     def __init__(
         self,
@@ -62,6 +65,18 @@ class Column:
         self.min_unit = min_unit
         self.max_unit = max_unit
         self.step_size = step_size
+        self._watched: dict[int, int] = {}
+
+    def crossings(self, amount: int) -> int:
+        """A number that is another one once what is left of any inventory has crossed `amount`.
+
+        That is, by `use`: it was enough for it, and is no more, or the other way round.
+        """
+        if amount not in self._watched:
+            if len(self._watched) >= _MOST_WATCHED:
+                self._watched.clear()
+            self._watched[amount] = next(_crossings)
+        return self._watched[amount]
 
     def fits(self, amount: int) -> Bools:
         """Which of the inventories a single request for `amount` fits in."""
@@ -99,7 +114,11 @@ class Column:
         """So much more is in use of what a row has, if it has any."""
         place = int(np.searchsorted(self.rows, row))
         if place < len(self.rows) and self.rows[place] == row:
-            self.free[place] -= amount
+            before = int(self.free[place])
+            self.free[place] = after = before - amount
+            for watched in self._watched:
+                if min(before, after) < watched <= max(before, after):
+                    self._watched[watched] = next(_crossings)
 
     def keep(self, which: Bools) -> None:
         """Drop all others."""
@@ -116,6 +135,7 @@ class Forest:
 
     :param classes: names of all resource classes by id, used or not.
     :param traits: names of all traits by id.
+    :ivar shape: a number that is another one after each change but `use`.
     """
 
     def __init__(self, classes: Mapping[int, str], traits: Mapping[int, str]) -> None:
@@ -146,6 +166,8 @@ class Forest:
         self._sharing_rows: Ints | None = None
         self._count = 0
         self._nested = 0
+        self.shape = 0
+        self.answers = Answers()
         self.set_names(classes, traits)
 
     # --- what there is ---------------------------------------------------------------------------
@@ -215,6 +237,7 @@ class Forest:
         self.trait_names = dict(traits)
         self.trait_ids = {name: number for number, name in traits.items()}
         self._sharing_rows = None
+        self.shape += 1
         self.versions[:] = [next(_versions) for _ in self.versions]
 
     def replace(self, rows: Rows, roots: Iterable[int]) -> None:
@@ -223,6 +246,7 @@ class Forest:
         :param roots: ids of root providers, present, former or new.
         """
         self._sharing_rows = None
+        self.shape += 1
         self._learn_aggregates(rows.aggregate_uuids)
         new = _Layout(rows, self)
         numbers = {root: number for number, root in enumerate(new.root_ids.tolist())}

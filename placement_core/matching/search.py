@@ -42,9 +42,27 @@ def search(
         first ones getting all.
     :param random: what to shuffle the candidates with, and to draw those that remain under the
         limit; None to take them as they come.
+    :returns: without `random` the same object again, for as long as it holds.
     :raises ResourceClassNotFound, TraitNotFound: the request names something that does not exist,
         and what it names before that can be served.
     """
+    options = bound, breadth_first
+    known = forest.answers.get(forest, request, options) if random is None else None
+    if known is not None:
+        return known
+    found = _search(forest, request, bound, breadth_first, random)
+    if random is None and not found.given_up:
+        forest.answers.keep(forest, request, options, found)
+    return found
+
+
+def _search(
+    forest: Forest,
+    request: CandidateRequest,
+    bound: int,
+    breadth_first: bool,
+    random: np.random.Generator | None,
+) -> Found:
     try:
         problem = Problem(forest, request)
     except Nothing:

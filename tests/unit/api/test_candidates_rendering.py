@@ -47,6 +47,7 @@ class Found:
         allocating = [place for place, part in enumerate(self.parts) if part.resources]
         self.trees = np.unique(self.picks[:, allocating])
         self.asked: list[int] = []
+        self.made: dict[object, bytes] = {}
 
     def __len__(self) -> int:
         return len(self.picks)
