@@ -74,14 +74,15 @@ class Renderer:
 
     def _requests(self, found: Found) -> Sequence[Text]:
         """The candidates, with commas between them."""
-        known = found.made.get(self._version)
+        key = self._version, self._in_order
+        known = found.made.get(key)
         if known is not None:
             return [known]
         texts = _listed(self._new_requests(found))
         if sum(map(len, texts)) > _MOST_BYTES:
             return texts
-        found.made[self._version] = b"".join(texts)
-        return [found.made[self._version]]
+        found.made[key] = b"".join(texts)
+        return [found.made[key]]
 
     def _new_requests(self, found: Found) -> Sequence[Text]:
         """The candidates, one or many in a text."""
