@@ -9,6 +9,7 @@ import sqlalchemy as sa
 from oslo_db import exception as oslo_exception
 
 from placement_core import exceptions
+from placement_core.db import plans
 
 # Server messages that say "you may not write here", by backend: SQLite; PostgreSQL in recovery or
 # with default_transaction_read_only; MySQL with --read-only or a READ ONLY transaction.
@@ -63,6 +64,8 @@ def translate(error: BaseException, url: str) -> exceptions.PlacementError | Non
         return exceptions.RaceLost(
             reason="somebody else has added the same, or deleted what it refers to"
         )
+    if plans.is_lost(getattr(getattr(error, "inner_exception", error), "orig", None)):
+        return exceptions.RaceLost(reason=reason)
     if isinstance(error, sa.exc.PendingRollbackError):
         return exceptions.DatabaseUnavailable(
             url=url, reason="the transaction has failed before, and cannot go on"

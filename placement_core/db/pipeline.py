@@ -23,6 +23,8 @@ from typing import Any, Final, TypeVar
 from sqlalchemy import event
 from sqlalchemy.engine import Connection, Dialect, Engine, ExecutionContext
 
+from placement_core.db.plans import SEPARATOR, Plan
+
 # Where SQLAlchemy itself says what it sends, if it is asked to.
 LOG = logging.getLogger("sqlalchemy.engine.Engine")
 
@@ -30,6 +32,7 @@ BEGIN: Final = "BEGIN"
 
 _HELD: Final = "placement_held"  # what waits, in the info of a connection
 _FAILED: Final = "placement_failed"  # execution option: the error that a statement has ended with
+_POSSIBLE: Final = "placement_pipeline"  # attribute of a dialect
 _DRIVERS: Final = ("pymysql", "mysqldb", "psycopg2")
 _MULTI_STATEMENTS: Final = 1 << 16  # of the capabilities in MySQL's protocol
 _MOST_LENGTH: Final = 1 << 18  # of what waits
@@ -39,8 +42,13 @@ T = TypeVar("T")
 
 def is_possible(dialect: Dialect) -> bool:
     """Whether the driver can do with it."""
-    cursor = getattr(getattr(dialect.loaded_dbapi, "cursors", None), "Cursor", None)
-    return dialect.driver in _DRIVERS and (not cursor or hasattr(cursor, "mogrify"))
+    # Each statement asks.
+    known: bool | None = vars(dialect).get(_POSSIBLE)
+    if known is None:
+        cursor = getattr(getattr(dialect.loaded_dbapi, "cursors", None), "Cursor", None)
+        known = dialect.driver in _DRIVERS and (not cursor or hasattr(cursor, "mogrify"))
+        vars(dialect)[_POSSIBLE] = known
+    return known
 
 
 def prepare(engine: Engine) -> bool:
@@ -105,23 +113,35 @@ def flush(connection: Connection) -> None:
         run(connection, "SELECT 1", None, no_result)
 
 
-def run(connection: Connection, text: str, parameters: Any, take: Callable[[Any], T]) -> T:
+def run(
+    connection: Connection,
+    text: str,
+    parameters: Any,
+    take: Callable[[Any], T],
+    plan: Plan | None = None,
+) -> T:
     """Run a statement, with what is held in front of it.
 
     :param text: as the driver wants it, with `parameters` of its kind.
     :param take: gets the cursor, or a result that is like one, and takes out of it what is wanted.
+    :param plan: the statement's.
     :raises: what SQLAlchemy raises.
     """
     if not _is_straight(connection):
         return take(connection.exec_driver_sql(text, parameters))
-    held: list[str] | None = connection.info.get(_HELD)
+    planned = plan.text(connection) if plan else None
     with cursor(connection) as straight:
         try:
-            if held:
-                held.append(mogrified(straight, text, parameters))
-                _send(straight, held, connection.dialect)
+            if not plan or not planned:
+                _send(connection, straight, text, parameters)
             else:
-                straight.execute(text, parameters)
+                try:
+                    _send(connection, straight, planned, parameters)
+                    plan.sent(connection)
+                except connection.dialect.loaded_dbapi.Error as error:
+                    if not plan.failed(connection, error) or is_open(connection):
+                        raise
+                    straight.execute(text, parameters)
             return take(straight)
         except BaseException as error:
             # Whether the connection is lost, and what to call it, is for SQLAlchemy and oslo.db.
@@ -159,14 +179,14 @@ def _execute(cursor: Any, statement: str, parameters: Any, context: ExecutionCon
         return False
     # What a client's own error keeps from being sent goes on waiting, BEGIN above all.
     held.append(mogrified(cursor, statement, parameters))
-    _send(cursor, held, context.dialect)
+    _send_held(cursor, held, context.dialect)
     return True
 
 
 def _execute_plain(cursor: Any, statement: str, context: ExecutionContext) -> bool:
     held = _held(context)
     if held:
-        _send(cursor, held, context.dialect)
+        _send_held(cursor, held, context.dialect)
     return False
 
 
@@ -196,9 +216,18 @@ def mogrified(cursor: Any, text: str, parameters: Any) -> str:
     return done if isinstance(done, str) else done.decode()
 
 
-def _send(cursor: Any, held: list[str], dialect: Dialect) -> None:
+def _send(connection: Connection, cursor: Any, text: str, parameters: Any) -> None:
+    held: list[str] | None = connection.info.get(_HELD)
+    if held:
+        held.append(mogrified(cursor, text, parameters))
+        _send_held(cursor, held, connection.dialect)
+    else:
+        cursor.execute(text, parameters)
+
+
+def _send_held(cursor: Any, held: list[str], dialect: Dialect) -> None:
     # oslo.db may have put a comment at the end of a line.
-    text = "\n;".join(held)
+    text = SEPARATOR.join(held)
     try:
         cursor.execute(text)
     except UnicodeError:

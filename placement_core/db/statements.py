@@ -18,12 +18,14 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection, Dialect
 from sqlalchemy.sql.compiler import ExpandedState, SQLCompiler
 
-from placement_core.db import pipeline
+from placement_core.db import pipeline, plans
+from placement_core.db.plans import Plan
 
 Row = Mapping[str, Any]
 
 _MOST_ROWS: Final = 100  # that wait
 _MOST_KEPT: Final = 20  # values in the lists of a text that is kept
+_MOST_PLANNED: Final = 8  # and of one whose plan is
 _VALUES: Final = " VALUES "
 _KEPT: Final = "placement_statements"  # attribute of a dialect
 
@@ -71,7 +73,8 @@ class Statement:
         if not pipeline.is_possible(connection.dialect):
             return take(connection.execute(self.clause, dict(parameters)))
         compiled = self._for(connection.dialect, parameters)
-        return pipeline.run(connection, *compiled.filled_in(parameters), take)
+        text, values, plan = compiled.filled_in(parameters)
+        return pipeline.run(connection, text, values, take, plan)
 
     def _for(self, dialect: Dialect, parameters: Row) -> _Compiled:
         # With the dialect, which the compiled statement refers to: one goes with the other.
@@ -96,32 +99,36 @@ class _Compiled:
         self._defaults: dict[str, Any] = defaults
         self._is_insert = isinstance(clause, sa.Insert)
         # Lists in the parameters make texts of their own: by how long they are.
-        self._texts: dict[tuple[int, ...], ExpandedState] = {}
+        self._texts: dict[tuple[int, ...], tuple[ExpandedState, Plan | None]] = {}
+        self._plans = plans.are_possible(dialect)
 
-    def filled_in(self, parameters: Row) -> tuple[str, Any]:
-        """The text, and the parameters as the driver wants them."""
+    def filled_in(self, parameters: Row) -> tuple[str, Any, Plan | None]:
+        """The text, the parameters as the driver wants them, and the plan if it may have one."""
         lengths = tuple(len(value) for value in parameters.values() if isinstance(value, list))
-        state = self._texts.get(lengths)
-        if state is None:
+        known = self._texts.get(lengths)
+        if known is None:
             state = self._compiled.construct_expanded_state(self._with_defaults(parameters))
+            few = self._plans and sum(lengths) <= _MOST_PLANNED
+            known = state, Plan(state.statement, [*state.parameters]) if few else None
             if sum(lengths) <= _MOST_KEPT:
-                self._texts[lengths] = state
+                self._texts[lengths] = known
+        state, plan = known
         values = self._with_defaults(parameters)
         for name, names in state.parameter_expansion.items():
             values.update(zip(names, values.pop(name), strict=True))
         for name, process in state.processors.items():
             values[name] = process(values[name])
         if state.positiontup is not None:
-            return state.statement, tuple(values[name] for name in state.positiontup)
-        return state.statement, values
+            return state.statement, tuple(values[name] for name in state.positiontup), plan
+        return state.statement, values, plan
 
     def texts(self, cursor: Any, rows: Sequence[Row]) -> list[str]:
         """Statements with all their parameters in them: one for all rows that are inserted."""
         filled_in = [self.filled_in(row) for row in rows]
         if not self._is_insert:
-            return [pipeline.mogrified(cursor, *one) for one in filled_in]
-        head, _, values = filled_in[0][0].partition(_VALUES)
-        inserted = [pipeline.mogrified(cursor, values, parameters) for _, parameters in filled_in]
+            return [pipeline.mogrified(cursor, text, values) for text, values, _ in filled_in]
+        head, _, row = filled_in[0][0].partition(_VALUES)
+        inserted = [pipeline.mogrified(cursor, row, values) for _, values, _ in filled_in]
         return [head + _VALUES + ", ".join(inserted)]
 
     def _with_defaults(self, parameters: Row) -> dict[str, Any]:

@@ -30,6 +30,7 @@ from placement_core.db import pipeline
 LOG = log.getLogger(__name__)
 
 WRITES: Final = "placement_writes"  # execution option of a connection that is about to write
+_READS: Final = "placement_reads"  # and of one that needs no transaction
 
 _LEVEL: Final = "isolation_level"
 _AUTOCOMMIT: Final = "AUTOCOMMIT"
@@ -62,7 +63,8 @@ def without(engine: Engine) -> Engine:
     """The same engine, for reading: there are no transactions but where every read has one."""
     if engine.url.get_backend_name() == "sqlite":
         return engine
-    return engine.execution_options(**{_LEVEL: _AUTOCOMMIT})
+    # Not by an isolation level: that would be set each time, though it is the one there is.
+    return engine.execution_options(**{_READS: True})
 
 
 def begun(engine: Engine, *, at_once: bool) -> Connection:
@@ -125,7 +127,8 @@ plugins.register(_PLUGIN, __name__, _Plugin.__name__)
 
 def _is_told(connection: Connection) -> bool:
     """Whether it is for us to tell the server of transactions."""
-    return _LEVEL not in connection.get_execution_options()
+    options = connection.get_execution_options()
+    return _LEVEL not in options and _READS not in options
 
 
 def _hold_begin(connection: Connection) -> None:

@@ -290,6 +290,8 @@ class Forest:
         if tree is None:
             return None
         start = int(self.start[tree])
+        if provider_id == root_id:
+            return start
         places = np.flatnonzero(self.ids[start : start + int(self.size[tree])] == provider_id)
         return start + int(places[0]) if len(places) else None
 

@@ -18,11 +18,11 @@ import sqlalchemy as sa
 from placement_api import deploy
 from placement_api.deploy import WebApplication
 from placement_api.environ import Reply, call
+from placement_core.db.plans import SEPARATOR
 from tests.functional.api import configurations
 
 ENDS = ("BEGIN", "COMMIT", "ROLLBACK")
 CLASSES = ("VCPU", "MEMORY_MB", "CUSTOM_GOLD")
-SEPARATOR = "\n;"  # of statements that travel together
 
 
 class Sent:
@@ -48,9 +48,9 @@ class Sent:
 
     @property
     def statements(self) -> list[str]:
-        """What is asked or changed."""
+        """What is asked or changed. To prepare for that is done once for each connection."""
         sent = [statement for trip in self.trips for statement in trip.split(SEPARATOR)]
-        return [statement for statement in sent if statement not in ENDS]
+        return [text for text in sent if text not in ENDS and not text.startswith("PREPARE ")]
 
     def forget(self) -> None:
         self.trips.clear()
