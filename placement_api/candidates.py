@@ -59,30 +59,21 @@ class Renderer:
         self._summaries = summaries
         self._in_order = in_order
 
-    def __call__(self, found: Found) -> bytes:
-        """The JSON document."""
-        # All of it is joined once: half a megabyte takes longer to find room for than to copy.
-        return b"".join(
-            (
-                b'{"allocation_requests":[',
-                *self._requests(found),
-                b'],"provider_summaries":{',
-                *_listed(self._summarised(found)),
-                b"}}",
-            )
-        )
+    def __call__(self, found: Found) -> Sequence[bytes]:
+        """The JSON document, in pieces: what is kept need not be copied for each answer."""
+        summaries = b"".join((*_listed(self._summarised(found)), b"}}"))
+        return self._requests(found), summaries
 
-    def _requests(self, found: Found) -> Sequence[Text]:
-        """The candidates, with commas between them."""
+    def _requests(self, found: Found) -> bytes:
+        """All up to the summaries."""
         key = self._version, self._in_order
         known = found.made.get(key)
-        if known is not None:
-            return [known]
-        texts = _listed(self._new_requests(found))
-        if sum(map(len, texts)) > _MOST_BYTES:
-            return texts
-        found.made[key] = b"".join(texts)
-        return [found.made[key]]
+        if known is None:
+            texts = _listed(self._new_requests(found))
+            known = b"".join((b'{"allocation_requests":[', *texts, b'],"provider_summaries":{'))
+            if len(known) <= _MOST_BYTES:
+                found.made[key] = known
+        return known
 
     def _new_requests(self, found: Found) -> Sequence[Text]:
         """The candidates, one or many in a text."""

@@ -166,7 +166,7 @@ def list_candidates(conf: cfg.ConfigOpts, arguments: Any) -> int:
     with database.connect(conf, read_only=True) as placement:
         renderer = Renderer(arguments.microversion, SummaryCache(), in_order=True)
         body, rows = placement.allocation_candidates.list(
-            wanted, into=lambda found: (renderer(found), [*found])
+            wanted, into=lambda found: (b"".join(renderer(found)), [*found])
         )
         if not rows:
             reason = placement.allocation_candidates.explain(wanted)

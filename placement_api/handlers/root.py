@@ -23,4 +23,4 @@ _DOCUMENT: Final = orjson.dumps({"versions": [_VERSION]})
 
 def show(request: Request) -> webob.Response:
     """GET /, for everybody and at any microversion."""
-    return render.encoded(request, _DOCUMENT, modified=render.now())
+    return render.encoded(request, [_DOCUMENT], modified=render.now())

@@ -51,7 +51,7 @@ class Names:
         self._shared = shared
         self._custom_ids: dict[str, int] | None = None
         self._custom_names: dict[int, str] = {}
-        self._new_owners: dict[str, dict[str, int]] = {table: {} for table in OWNERS}
+        self._new_owners: dict[str, dict[str, int]] = {}
 
     # --- resource classes ---
 
@@ -62,7 +62,7 @@ class Names:
     def forget(self) -> None:
         """Part of the transaction was rolled back: whatever was read in it may be gone."""
         self._custom_ids = None
-        self._new_owners = {table: {} for table in OWNERS}
+        self._new_owners = {}
 
     def class_id(self, name: str) -> int:
         """:raises ResourceClassNotFound: there is no such class."""
@@ -124,20 +124,20 @@ class Names:
         """Ids by name of rows in `projects`, `users` or `consumer_types`, added where missing."""
         found: dict[str, int] = {}
         missing = []
+        new = self._new_owners.setdefault(table, {})
         for name in set(names):
-            known = self._shared.owner_ids[table].get(name) or self._new_owners[table].get(name)
+            known = self._shared.owner_ids[table].get(name) or new.get(name)
             if known is None:
                 missing.append(name)
             else:
                 found[name] = known
         if missing:
             ids = ensure_ids(self._connection, t.metadata.tables[table], OWNERS[table], missing)
-            self._new_owners[table].update(ids)
+            new.update(ids)
             found |= ids
         return found
 
     def committed(self) -> None:
         """Share what this transaction read or added, now that it lasts."""
         for table, ids in self._new_owners.items():
-            if ids:
-                self._shared.learn_owners(table, ids)
+            self._shared.learn_owners(table, ids)

@@ -67,8 +67,8 @@ class Found:
 
 def rendered(found: Any, minor: int = 39, **options: Any) -> Any:
     """The document, which has no key twice in any object."""
-    body = Renderer(v(minor), SummaryCache(), **options)(found)
-    return json.loads(body, object_pairs_hook=_unique)
+    pieces = Renderer(v(minor), SummaryCache(), **options)(found)
+    return json.loads(b"".join(pieces), object_pairs_hook=_unique)
 
 
 def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
@@ -293,7 +293,9 @@ def test_an_answer_is_the_same_each_time():
     parts = [Part(f"_{number}", {"VCPU": 1}) for number in range(3)]
     found = Found(parts, np.random.default_rng(1).integers(0, 3, (50, 3)))
     render = Renderer(v(39), SummaryCache())
-    assert render(found) == render(found)
+    first, again = render(found), render(found)
+    assert first == again
+    assert first[0] is again[0]
 
 
 # --- what is kept of the summaries ---------------------------------------------------------------
@@ -306,7 +308,7 @@ def test_summaries_are_made_once():
     assert render(found) == first
     assert found.asked == [0, 1]
     more = Found([VCPU], [1, 2])
-    assert json.loads(render(more))["provider_summaries"].keys() == {PF, SS}
+    assert json.loads(b"".join(render(more)))["provider_summaries"].keys() == {PF, SS}
     assert more.asked == [2]
 
 
@@ -315,7 +317,7 @@ def test_summaries_are_made_anew_when_the_tree_has_changed():
     before = Summary(0, CN, {"VCPU": (8, 1)}, [], None, CN)
     after = Summary(0, CN, {"VCPU": (8, 5)}, [], None, CN)
     shown = [
-        json.loads(render(Found([VCPU], [0], forest={0: [summary]}, number=number)))
+        json.loads(b"".join(render(Found([VCPU], [0], forest={0: [summary]}, number=number))))
         for number, summary in ((1, before), (2, after))
     ]
     assert [
@@ -327,7 +329,7 @@ def test_earlier_versions_have_summaries_of_their_own():
     cache = SummaryCache()
     found = Found([VCPU], [0], forest=FOREST, used_rows={0})
     shown = {
-        minor: json.loads(Renderer(v(minor), cache)(found))["provider_summaries"]
+        minor: json.loads(b"".join(Renderer(v(minor), cache)(found)))["provider_summaries"]
         for minor in (39, 10, 17, 29)
     }
     assert shown[10] == {CN: PLAIN[CN]}
@@ -342,7 +344,7 @@ def test_no_more_is_kept_than_there_is_room_for():
     cache = SummaryCache(most_bytes=whole.size // 10)
     for start in range(0, 300, 10):
         found = Found([VCPU], range(start, start + 10), names)
-        document = json.loads(Renderer(v(39), cache)(found))
+        document = json.loads(b"".join(Renderer(v(39), cache)(found)))
         assert [*document["provider_summaries"]] == names[start : start + 10]
         assert 0 < cache.size <= whole.size // 10
     first, last = Found([VCPU], range(10), names), Found([VCPU], range(290, 300), names)
@@ -369,7 +371,7 @@ def test_what_is_asked_for_again_and_again_is_kept():
 def test_more_than_there_is_room_for_is_shown_all_the_same(most_bytes):
     names = [f"{number:036}" for number in range(300)]
     cache = SummaryCache(most_bytes)
-    document = json.loads(Renderer(v(39), cache)(Found([VCPU], range(300), names)))
+    document = json.loads(b"".join(Renderer(v(39), cache)(Found([VCPU], range(300), names))))
     assert [*document["provider_summaries"]] == names
     assert cache.size < 1000
 
@@ -422,10 +424,10 @@ def test_a_change_of_the_forest_is_shown():
     forest = clouds.forest_of(CLOUD)
     request = clouds.request_of("resources_N=SRIOV_NET_VF:1", "1.39")
     uuid = clouds.uuid_of("pf1")
-    before = json.loads(render(search(forest, request)))["provider_summaries"]
+    before = json.loads(b"".join(render(search(forest, request))))["provider_summaries"]
     changed = copy.deepcopy(CLOUD)
     changed.providers["pf1"].inventories["SRIOV_NET_VF"].used = 2
     forest.replace(clouds.rows_of(changed, ["cn"]), [CLOUD.providers["cn"].id])
-    after = json.loads(render(search(forest, request)))["provider_summaries"]
+    after = json.loads(b"".join(render(search(forest, request))))["provider_summaries"]
     assert before[uuid]["resources"] == {"SRIOV_NET_VF": {"capacity": 8, "used": 0}}
     assert after[uuid]["resources"] == {"SRIOV_NET_VF": {"capacity": 8, "used": 2}}
