@@ -36,7 +36,7 @@ _LEVEL: Final = "isolation_level"
 _AUTOCOMMIT: Final = "AUTOCOMMIT"
 _ENDED: Final = "placement_ended"  # in the info of a connection: no transaction is open any more
 _PLUGIN: Final = "placement_core"
-_IDLE: Final = 0  # libpq's PQTRANS_IDLE
+_IDLE: Final = (0, 4)  # libpq's PQTRANS_IDLE, and PQTRANS_UNKNOWN of a connection that is lost
 _IN_TRANSACTION: Final = 1  # SERVER_STATUS_IN_TRANS of MySQL's protocol
 
 
@@ -181,22 +181,28 @@ def _roll_back(connection: Connection) -> None:
 def _reset(driver_connection: Any, record: Any, state: PoolResetState) -> None:
     """Somebody has not closed a connection, or has gone behind SQLAlchemy's back."""
     pipeline.drop(record.info)
-    if state.transaction_was_reset or state.terminate_only or _is_idle(driver_connection):
+    if state.terminate_only:
         return
-    _send_rollback(driver_connection)
+    idle = _is_idle(driver_connection)
+    if not (state.transaction_was_reset if idle is None else idle):
+        _send_rollback(driver_connection)
 
 
-def _is_idle(driver_connection: Any) -> bool:
-    """Whether the driver knows that no transaction is open; some never do.
+def _is_idle(driver_connection: Any) -> bool | None:
+    """Whether the driver knows that no transaction is open; None of drivers that never do.
 
     Servers tell with each answer, so that nobody has to ask: after a statement that was read
     without SQLAlchemy's help, that would be one more trip.
     """
     transaction_status = getattr(driver_connection, "get_transaction_status", None)
     if transaction_status is not None:  # psycopg2
-        return bool(transaction_status() == _IDLE)
-    server_status = getattr(driver_connection, "server_status", None)  # PyMySQL
-    return server_status is not None and not server_status & _IN_TRANSACTION
+        return transaction_status() in _IDLE
+    server_status: int | None = getattr(driver_connection, "server_status", None)
+    if server_status is None:
+        return None
+    # PyMySQL, which knows what it has read.
+    unread = getattr(getattr(driver_connection, "_result", None), "has_next", False)
+    return not server_status & _IN_TRANSACTION and not unread
 
 
 def _send_rollback(driver_connection: Any) -> None:

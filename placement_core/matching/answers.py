@@ -6,6 +6,7 @@ is compared with: one that a group asks for, or that several groups ask for toge
 these crossings (`Column.crossings`), and the forest counts all other changes (`Forest.shape`).
 
 Requests are told apart by identity: who asks for the same again has to ask with the same object.
+What is kept does not refer to the forest, so that the forest goes when nobody else refers to it.
 """
 
 from __future__ import annotations
@@ -43,14 +44,14 @@ class Answers:
     """The latest answers from one forest."""
 
     def __init__(self) -> None:
-        self._kept: dict[tuple[int, Hashable], _Answer] = {}
+        self._kept: dict[Hashable, _Answer] = {}
 
     def get(self, forest: Forest, request: CandidateRequest, options: Hashable) -> Found | None:
         """What was found, if it would be found again.
 
         :param options: what the answer depends on beside the forest and the request.
         """
-        key = id(request), options
+        key = _key(request, options)
         answer = self._kept.pop(key, None)
         if (
             answer is None
@@ -59,7 +60,7 @@ class Answers:
         ):
             return None
         self._kept[key] = answer  # as the latest
-        return answer.found
+        return answer.found.of(forest)
 
     def keep(
         self, forest: Forest, request: CandidateRequest, options: Hashable, found: Found
@@ -76,7 +77,14 @@ class Answers:
         ]
         if len(self._kept) >= MOST_KEPT:
             del self._kept[next(iter(self._kept))]
-        self._kept[id(request), options] = _Answer(request, found, forest.shape, watched)
+        answer = _Answer(request, found.of(None), forest.shape, watched)
+        self._kept[_key(request, options)] = answer
+
+
+def _key(request: CandidateRequest, options: Hashable) -> Hashable:
+    # The amounts are in a dict of the caller's, who may change it.
+    amounts = tuple(tuple(group.resources.items()) for group in request.groups)
+    return id(request), amounts, options
 
 
 def _amounts(forest: Forest, request: CandidateRequest) -> list[tuple[int, int]] | None:

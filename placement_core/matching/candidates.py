@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -29,8 +29,8 @@ class Candidate:
 class Found:
     """The candidates, as rows of the forest. Valid only while nobody changes the forest.
 
-    Asked for the same again, a search may return the same object: `made` is for what can be made
-    once of candidates, which stay the same, as opposed to what trees hold.
+    Asked for the same again, a search may return the same candidates: `made` goes with them, for
+    what can be made of them once and for all, as opposed to what trees hold.
 
     :ivar parts: what the columns of `picks` are for; the group without a suffix has one for each
         class.
@@ -64,6 +64,18 @@ class Found:
         if used is not None:
             rows = np.flatnonzero(used)
             self.used_rows = set(rows[np.isin(forest.tree[rows], self.trees)].tolist())
+
+    def of(self, forest: Forest | None) -> Found:
+        """The same candidates, of the same forest or, to be kept, of none."""
+        other = Found.__new__(Found)
+        vars(other).update(vars(self), _forest=forest)
+        if forest is None:
+            # Rows are for the search.
+            other.parts = tuple(
+                replace(part, rows=part.rows[:0].copy(), shared=part.shared[:0].copy())
+                for part in self.parts
+            )
+        return other
 
     def __len__(self) -> int:
         return len(self.picks)

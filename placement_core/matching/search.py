@@ -42,7 +42,7 @@ def search(
         first ones getting all.
     :param random: what to shuffle the candidates with, and to draw those that remain under the
         limit; None to take them as they come.
-    :returns: without `random` the same object again, for as long as it holds.
+    :returns: without `random` the same candidates again, for as long as they hold.
     :raises ResourceClassNotFound, TraitNotFound: the request names something that does not exist,
         and what it names before that can be served.
     """

@@ -18,6 +18,7 @@ from placement_core.db.statements import Statement
 from placement_core.db.upsert import insert_or_ignore
 from placement_core.objects import Consumer, ConsumerType, Project, User
 from placement_core.ops import _named_rows
+from placement_core.ops._arguments import expect_uuid
 
 VERBS = ("get", "list", "count_missing", "create_missing")
 
@@ -44,7 +45,12 @@ _OF_UUID = Statement(SELECT.where(_consumers.uuid == sa.bindparam("consumer")))
 
 @reads
 def get(context: Context, uuid: str) -> Consumer:
-    """:raises ConsumerNotFound: none with this uuid has allocations."""
+    """One consumer.
+
+    :raises ConsumerNotFound: none with this uuid has allocations.
+    :raises InvalidUUID: this is no string at all.
+    """
+    expect_uuid("consumer", uuid)
     rows = _OF_UUID.rows(context.connection, consumer=uuid)
     for consumer in from_rows(rows):
         if consumer.uuid == uuid:

@@ -20,6 +20,7 @@ from placement_core.db.statements import Statement
 from placement_core.objects import ProviderTree, ResourceProvider
 from placement_core.objects.resource_provider import check_name, normalised_uuid
 from placement_core.ops import _provider_filters, _provider_write, _rows, provider_trees
+from placement_core.ops._arguments import expect_uuid
 from placement_core.ops._provider_filters import Filters
 
 VERBS = (
@@ -77,9 +78,14 @@ def get(context: Context, uuid: str | None = None, *, name: str | None = None) -
     """One provider, by its uuid or by its name.
 
     :raises ResourceProviderNotFound: there is none.
+    :raises InvalidUUID, InvalidArgument: what is given is no string at all.
     """
     if (uuid is None) == (name is None):
         raise exceptions.InvalidArgument(reason="give either a uuid or a name")
+    if name is None:
+        expect_uuid("resource provider", uuid)
+    elif not isinstance(name, str):
+        raise exceptions.InvalidArgument(reason=f"{name!r:.80} is no name of a provider")
     statement, wanted = (_BY_UUID, uuid) if name is None else (_BY_NAME, name)
     rows = statement.rows(context.connection, wanted=wanted)
     # A uuid is compared exactly, as all other verbs do, whatever the database's collation.

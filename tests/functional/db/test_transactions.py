@@ -62,6 +62,31 @@ def test_a_connection_that_somebody_drops_takes_nothing_along(migrated, placemen
     assert projects(placement_url) == {"next"}
 
 
+def test_what_was_not_read_is_undone_too(migrated, placement_url):
+    """PyMySQL knows of a transaction when it has read that it began."""
+    if migrated.dialect.name == "sqlite":
+        pytest.skip("each use of an SQLite file is a connection of its own")
+    raw = migrated.raw_connection()
+    cursor = raw.cursor()
+    cursor.execute("SELECT 1; BEGIN; INSERT INTO projects (external_id) VALUES ('forgotten')")
+    raw.close()
+    with migrated.begin() as connection:
+        connection.execute(INSERT, {"external_id": "next"})
+    assert projects(placement_url) == {"next"}
+    cursor.close()
+
+
+def test_a_transaction_on_a_connection_for_reading_ends_with_it(migrated, placement_url):
+    if migrated.dialect.name == "sqlite":
+        pytest.skip("every use of an SQLite file is a transaction")
+    with transactions.without(migrated).connect() as connection:
+        connection.exec_driver_sql("BEGIN")
+        connection.execute(INSERT, {"external_id": "forgotten"})
+    with migrated.begin() as connection:
+        connection.execute(INSERT, {"external_id": "next"})
+    assert projects(placement_url) == {"next"}
+
+
 def test_a_savepoint_can_fail(migrated, placement_url):
     with migrated.begin() as connection:
         connection.execute(INSERT, {"external_id": "outer"})

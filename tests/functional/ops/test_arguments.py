@@ -46,6 +46,9 @@ BAD_CALLS = {
         [], name="x"
     ),
     "deleting a provider that is a dict": lambda p, host: p.resource_providers.delete({}),
+    "a provider's number": lambda p, host: p.resource_providers.get(5),
+    "a provider's name that is a number": lambda p, host: p.resource_providers.get(name=5),
+    "a consumer that is a truth": lambda p, host: p.consumers.get(True),
     "a name that is a dict": lambda p, host: p.resource_providers.list(name={"x": 1}),
 }
 

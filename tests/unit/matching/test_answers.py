@@ -3,14 +3,23 @@
 from __future__ import annotations
 
 import dataclasses
+import gc
 import os
 import random
+import weakref
 
 import numpy as np
 import pytest
 
 from placement_core import exceptions
-from placement_core.matching import CandidateRequest, Forest, Found, answers, search
+from placement_core.matching import (
+    CandidateRequest,
+    Forest,
+    Found,
+    RequestGroup,
+    answers,
+    search,
+)
 from tests.unit.matching import generate, queries
 from tests.unit.matching.clouds import (
     Cloud,
@@ -46,13 +55,18 @@ def use(cloud: Cloud, forest: Forest, name: str, **amounts: int) -> None:
         provider.inventories[resource_class].used += amount
 
 
+def is_same(one: Found, other: Found) -> bool:
+    """Whether nothing was searched for the second time."""
+    return one.made is other.made
+
+
 def test_given_again_until_an_amount_is_crossed() -> None:
     cloud = parse(CLOUD)
     forest, request = forest_of(cloud), request_of(FLAVOR)
     answer = search(forest, request)
     for _ in range(3):
         use(cloud, forest, "cn1", VCPU=2, MEMORY_MB=8)
-        assert search(forest, request) is answer
+        assert is_same(search(forest, request), answer)
     use(cloud, forest, "cn1", VCPU=1, MEMORY_MB=8)
     full = search(forest, request)
     assert len(answer) == 2
@@ -79,7 +93,7 @@ def test_nobody_fits_until_something_is_released() -> None:
         use(cloud, forest, name, VCPU=7)
     nothing = search(forest, request)
     assert len(nothing) == 0
-    assert search(forest, request) is nothing
+    assert is_same(search(forest, request), nothing)
     use(cloud, forest, "cn2", VCPU=-1)
     assert len(search(forest, request)) == 1
 
@@ -97,6 +111,29 @@ def test_any_other_change_is_looked_at() -> None:
     assert len(search(forest, request)) == 1
 
 
+def test_a_request_that_was_changed_is_another_one() -> None:
+    forest = forest_of(parse(CLOUD))
+    wanted = {"VCPU": 2}
+    request = CandidateRequest((RequestGroup(resources=wanted),))
+    assert len(search(forest, request)) == 2
+    wanted["VCPU"] = 9
+    assert len(search(forest, request)) == 0
+
+
+def test_a_forest_goes_at_once() -> None:
+    """Answers are of it, and it has them: nothing has to wait for the garbage collector."""
+    forest, request = forest_of(parse(CLOUD)), request_of(FLAVOR)
+    found = search(forest, request)
+    assert [*search(forest, request)] == [*found]
+    gone = weakref.ref(forest)
+    gc.disable()
+    try:
+        del forest, found
+        assert gone() is None
+    finally:
+        gc.enable()
+
+
 def test_options_make_another_answer() -> None:
     cloud = parse(CLOUD)
     forest, request = forest_of(cloud), request_of(FLAVOR)
@@ -110,7 +147,7 @@ def test_the_latest_are_kept() -> None:
     requests = [request_of(f"resources=VCPU:1,MEMORY_MB:{n}") for n in range(1, 100)]
     found = [search(forest, request) for request in requests]
     again = [search(forest, request) for request in reversed(requests)]
-    kept = [one is other for one, other in zip(reversed(found), again, strict=True)]
+    kept = [is_same(one, other) for one, other in zip(reversed(found), again, strict=True)]
     assert kept == [number < answers.MOST_KEPT for number in range(len(kept))]
 
 
@@ -122,7 +159,7 @@ def test_many_amounts_are_not_watched() -> None:
     for amount in range(1, 200):
         forest.columns[forest.class_ids["VCPU"]].crossings(amount)
     use(cloud, forest, "cn1", VCPU=8)
-    assert search(forest, request) is not answer
+    assert not is_same(search(forest, request), answer)
     assert len(search(forest, request)) == 1
 
 
@@ -159,7 +196,8 @@ def test_same_as_searched_anew() -> None:
                 after, got = combinations(forest, request)
                 assert got <= wanted, case
                 assert len(got) == min(len(wanted), request.limit or len(wanted)), case
-                kept, lost = kept + (after is before), lost + (after is not before)
+                was_kept = is_same(after, before)
+                kept, lost = kept + was_kept, lost + (not was_kept)
                 pool[text] = request, after
     # Neither is a matter of course.
     assert min(kept, lost) > CLOUDS, (kept, lost)
