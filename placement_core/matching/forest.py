@@ -26,6 +26,7 @@ SHARING: Final = "MISC_SHARES_VIA_AGGREGATE"
 MOST_UNITS: Final = 2**31 - 1  # what min_unit, max_unit and step_size can say
 _MOST_CAPACITY: Final = 2**62
 _MOST_WATCHED: Final = 64  # amounts of one class
+_AMOUNTS: Final = ("capacity", "free")  # of the arrays of a column
 
 Ints = NDArray[np.int32]
 Longs = NDArray[np.int64]
@@ -70,7 +71,7 @@ class Column:
     def crossings(self, amount: int) -> int:
         """A number that is another one once what is left of any inventory has crossed `amount`.
 
-        That is, by `use`: it was enough for it, and is no more, or the other way round.
+        That is: it was enough for it, and is no more, or the other way round.
         """
         if amount not in self._watched:
             if len(self._watched) >= _MOST_WATCHED:
@@ -99,26 +100,41 @@ class Column:
         places = self.at(rows)
         return np.minimum(self.free[places], self.max_unit[places])
 
-    def write(self, start: int, end: int, values: Column) -> None:
-        """Replace what the rows from `start` up to `end` have."""
+    def write(self, start: int, end: int, values: Column) -> bool:
+        """Replace what the rows from `start` up to `end` have.
+
+        :returns: whether nothing has changed but how much there is, and what is left of it.
+        """
         low, high = np.searchsorted(self.rows, (start, end)).tolist()
-        if high - low == len(values.rows):
+        if high - low != len(values.rows):
             for name in self.NAMES:
-                getattr(self, name)[low:high] = getattr(values, name)
-            return
-        for name in self.NAMES:
-            old = getattr(self, name)
-            setattr(self, name, np.concatenate((old[:low], getattr(values, name), old[high:])))
+                old = getattr(self, name)
+                setattr(self, name, np.concatenate((old[:low], getattr(values, name), old[high:])))
+            return False
+        same = True
+        if low < high:
+            amounts = zip(self.free[low:high].tolist(), values.free.tolist(), strict=True)
+            for before, after in amounts:
+                self._moved(before, after)
+            for name in self.NAMES:
+                old, new = getattr(self, name)[low:high], getattr(values, name)
+                same &= name in _AMOUNTS or np.array_equal(old, new)
+                old[:] = new
+        return same
 
     def use(self, row: int, amount: int) -> None:
         """So much more is in use of what a row has, if it has any."""
         place = int(np.searchsorted(self.rows, row))
         if place < len(self.rows) and self.rows[place] == row:
             before = int(self.free[place])
-            self.free[place] = after = before - amount
-            for watched in self._watched:
-                if min(before, after) < watched <= max(before, after):
-                    self._watched[watched] = next(_crossings)
+            self.free[place] = before - amount
+            self._moved(before, before - amount)
+
+    def _moved(self, before: int, after: int) -> None:
+        """So much was left of an inventory, and so much is now."""
+        for watched in self._watched:
+            if min(before, after) < watched <= max(before, after):
+                self._watched[watched] = next(_crossings)
 
     def keep(self, which: Bools) -> None:
         """Drop all others."""
@@ -135,7 +151,8 @@ class Forest:
 
     :param classes: names of all resource classes by id, used or not.
     :param traits: names of all traits by id.
-    :ivar shape: a number that is another one after each change but `use`.
+    :ivar shape: a number that is another one after each change of more than how much there is of
+        inventories, and what is left of them; that is for `Column.crossings`.
     """
 
     def __init__(self, classes: Mapping[int, str], traits: Mapping[int, str]) -> None:
@@ -246,7 +263,6 @@ class Forest:
         :param roots: ids of root providers, present, former or new.
         """
         self._sharing_rows = None
-        self.shape += 1
         self._learn_aggregates(rows.aggregate_uuids)
         new = _Layout(rows, self)
         numbers = {root: number for number, root in enumerate(new.root_ids.tolist())}
@@ -303,6 +319,7 @@ class Forest:
                     del self.aggregate_ids[former]
                 self._aggregate_uuids[number] = uuid
                 self.aggregate_ids[uuid] = number
+                self.shape += 1
 
     def _overwrite(self, tree: int, new: _Layout, number: int) -> bool:
         """Overwrite a tree in place, unless its providers are others now or stand elsewhere."""
@@ -315,19 +332,23 @@ class Forest:
             or not np.array_equal(self.end[start:end] - start, new.end[low:high] - low)
         ):
             return False
-        self.uuids[start:end] = new.uuids[low:high]
+        same = self.tree_aggregates[tree] == new.tree_aggregates[number]
+        for name in ("uuids", "trait_set", "aggregate_set"):
+            old, values = getattr(self, name)[start:end], getattr(new, name)[low:high]
+            same = same and np.array_equal(old, values)
+            old[:] = values
         self.generations[start:end] = new.generations[low:high]
-        self.trait_set[start:end] = new.trait_set[low:high]
-        self.aggregate_set[start:end] = new.aggregate_set[low:high]
         self.tree_aggregates[tree] = new.tree_aggregates[number]
         self.versions[tree] = next(_versions)
         for class_id in {*self.columns, *new.columns}:
-            values = new.part(class_id, low, high)
-            values.rows += start - low
-            self.columns.setdefault(class_id, Column()).write(start, end, values)
+            part = new.part(class_id, low, high)
+            part.rows += start - low
+            same &= self.columns.setdefault(class_id, Column()).write(start, end, part)
+        self.shape += not same
         return True
 
     def _remove(self, trees: NDArray[Any]) -> None:
+        self.shape += 1
         for tree in trees.tolist():
             start, size = int(self.start[tree]), int(self.size[tree])
             self.tree[start : start + size] = -1
@@ -340,6 +361,7 @@ class Forest:
         self._root_ids, self._root_trees = self._root_ids[kept], self._root_trees[kept]
 
     def _append(self, new: _Layout) -> None:
+        self.shape += 1
         rows, trees = len(self.ids), len(self.start)
         numbers = np.arange(trees, trees + len(new.start), dtype=np.int32)
         parents = np.where(new.parent < 0, new.parent, new.parent + rows)

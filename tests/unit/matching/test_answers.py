@@ -134,6 +134,33 @@ def test_a_forest_goes_at_once() -> None:
         gc.enable()
 
 
+def test_a_tree_that_was_read_again() -> None:
+    """As after a release, of which nobody says how much it was."""
+    cloud = parse(CLOUD)
+    forest, request = forest_of(cloud), request_of(FLAVOR)
+    answer = search(forest, request)
+    inventory = cloud.providers["cn1"].inventories["VCPU"]
+
+    def read_again() -> Found:
+        forest.replace(rows_of(cloud, ["cn1"]), [cloud.providers["cn1"].id])
+        return search(forest, request)
+
+    inventory.used = 6
+    assert is_same(read_again(), answer)
+    inventory.used = 7
+    assert len(read_again()) == 1
+    inventory.used = 0
+    answer = read_again()
+    assert len(answer) == 2
+    inventory.max_unit = 1
+    assert len(read_again()) == 1
+    inventory.max_unit = 8
+    cloud.providers["cn1"].traits.add("HW_CPU_X86_AVX")
+    answer, before = read_again(), answer
+    assert not is_same(answer, before)
+    assert len(answer) == 2
+
+
 def test_options_make_another_answer() -> None:
     cloud = parse(CLOUD)
     forest, request = forest_of(cloud), request_of(FLAVOR)
@@ -204,12 +231,13 @@ def test_same_as_searched_anew() -> None:
 
 
 def change(chance: random.Random, cloud: Cloud, forest: Forest) -> None:
-    """A little more or less is in use, as a rule; sometimes a tree is another one."""
-    if chance.random() < 0.1:
+    """A little more or less is in use, or a tree is read again and may be another one."""
+    if chance.random() < 0.4:
         roots = generate.change(chance, cloud)
         names = [name for name, one in cloud.providers.items() if one.id in roots]
+        if (forest.class_names, forest.trait_names) != (cloud.classes, cloud.traits):
+            forest.set_names(cloud.classes, cloud.traits)
         forest.replace(rows_of(cloud, names), roots)
-        forest.set_names(cloud.classes, cloud.traits)
         return
     holders = [one for one in cloud.providers.values() if one.inventories]
     if not holders:
