@@ -23,12 +23,14 @@ from typing import Any, Final, TypeVar
 from sqlalchemy import event
 from sqlalchemy.engine import Connection, Dialect, Engine, ExecutionContext
 
-from placement_core.db.plans import SEPARATOR, Plan
+from placement_core.db.plans import Plan
 
 # Where SQLAlchemy itself says what it sends, if it is asked to.
 LOG = logging.getLogger("sqlalchemy.engine.Engine")
 
 BEGIN: Final = "BEGIN"
+# Of statements that travel together. oslo.db may have put a comment at the end of a line.
+SEPARATOR: Final = "\n;"
 
 _HELD: Final = "placement_held"  # what waits, in the info of a connection
 _FAILED: Final = "placement_failed"  # execution option: the error that a statement has ended with
@@ -129,19 +131,10 @@ def run(
     """
     if not _is_straight(connection):
         return take(connection.exec_driver_sql(text, parameters))
-    planned = plan.text(connection) if plan else None
     with cursor(connection) as straight:
         try:
-            if not plan or not planned:
+            if not plan or not _send_planned(connection, straight, plan, parameters):
                 _send(connection, straight, text, parameters)
-            else:
-                try:
-                    _send(connection, straight, planned, parameters)
-                    plan.sent(connection)
-                except connection.dialect.loaded_dbapi.Error as error:
-                    if not plan.failed(connection, error) or is_open(connection):
-                        raise
-                    straight.execute(text, parameters)
             return take(straight)
         except BaseException as error:
             # Whether the connection is lost, and what to call it, is for SQLAlchemy and oslo.db.
@@ -216,6 +209,22 @@ def mogrified(cursor: Any, text: str, parameters: Any) -> str:
     return done if isinstance(done, str) else done.decode()
 
 
+def _send_planned(connection: Connection, cursor: Any, plan: Plan, parameters: Any) -> bool:
+    """:returns: whether it is done; if not, the statement can be sent as it is."""
+    texts = plan.texts(connection)
+    if not texts:
+        return False
+    try:
+        _send(connection, cursor, SEPARATOR.join(texts), parameters)
+    except connection.dialect.loaded_dbapi.Error as error:
+        # A transaction has ended with it.
+        if not plan.failed(connection, error) or is_open(connection):
+            raise
+        return False
+    plan.sent(connection)
+    return True
+
+
 def _send(connection: Connection, cursor: Any, text: str, parameters: Any) -> None:
     held: list[str] | None = connection.info.get(_HELD)
     if held:
@@ -226,7 +235,6 @@ def _send(connection: Connection, cursor: Any, text: str, parameters: Any) -> No
 
 
 def _send_held(cursor: Any, held: list[str], dialect: Dialect) -> None:
-    # oslo.db may have put a comment at the end of a line.
     text = SEPARATOR.join(held)
     try:
         cursor.execute(text)

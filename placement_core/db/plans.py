@@ -16,8 +16,6 @@ from typing import Any, Final
 
 from sqlalchemy.engine import Connection, Dialect
 
-SEPARATOR: Final = "\n;"  # of statements that travel together
-
 _KNOWN: Final = "placement_plans"  # in the info of a connection: names, and whether they are good
 _REFUSED: Final = "placement_plans_refused"  # attribute of a dialect
 _MOST_KNOWN: Final = 200
@@ -43,17 +41,17 @@ class Plan:
         escaped = body.replace("%", "%%")
         self._definition = f"PREPARE {self.name} AS {escaped}"
 
-    def text(self, connection: Connection) -> str | None:
-        """What to send, with the same parameters; None for the statement as it is."""
+    def texts(self, connection: Connection) -> Sequence[str]:
+        """What to send, with the same parameters; nothing for the statement as it is."""
         if _REFUSED in vars(connection.dialect):
-            return None
+            return ()
         known = self._known(connection)
         good = known.get(self.name)
         if good:
-            return self._call
+            return (self._call,)
         if good is None and len(known) < _MOST_KNOWN:
-            return f"{self._definition}{SEPARATOR}{self._call}"
-        return None
+            return self._definition, self._call
+        return ()
 
     def sent(self, connection: Connection) -> None:
         """It was run."""

@@ -18,7 +18,7 @@ import sqlalchemy as sa
 from placement_api import deploy
 from placement_api.deploy import WebApplication
 from placement_api.environ import Reply, call
-from placement_core.db.plans import SEPARATOR
+from placement_core.db.pipeline import SEPARATOR
 from tests.functional.api import configurations
 
 ENDS = ("BEGIN", "COMMIT", "ROLLBACK")
