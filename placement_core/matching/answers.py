@@ -18,7 +18,8 @@ from placement_core.matching.request import CandidateRequest
 
 if TYPE_CHECKING:
     from placement_core.matching.candidates import Found
-    from placement_core.matching.forest import Column, Forest
+    from placement_core.matching.columns import Column
+    from placement_core.matching.forest import Forest
 
 MOST_KEPT: Final = 16
 _MOST_BYTES: Final = 1 << 18  # of combinations in an answer that is kept

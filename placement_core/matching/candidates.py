@@ -9,8 +9,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from placement_core.matching.columns import Bools, Ints
 from placement_core.matching.feasible import Part
-from placement_core.matching.forest import Bools, Forest, Ints, Summary
+from placement_core.matching.forest import Forest, Summary
 from placement_core.matching.request import CandidateRequest
 
 

@@ -15,15 +15,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from placement_core.matching import seating
+from placement_core.matching.columns import MOST_UNITS, Bools, Ints, Longs
 from placement_core.matching.feasible import Part, trait_ids
-from placement_core.matching.forest import (
-    MOST_UNITS,
-    Bools,
-    Forest,
-    Ints,
-    Longs,
-    starts_of,
-)
+from placement_core.matching.forest import Forest, starts_of
 from placement_core.matching.outlook import Outlook, Rules, Under, World
 from placement_core.matching.request import CandidateRequest
 

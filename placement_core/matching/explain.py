@@ -14,8 +14,9 @@ from typing import Final
 import numpy as np
 
 from placement_core.matching import feasible
+from placement_core.matching.columns import Bools, Ints, Longs
 from placement_core.matching.feasible import Part
-from placement_core.matching.forest import Bools, Forest, Ints, Longs
+from placement_core.matching.forest import Forest
 from placement_core.matching.misses import Miss, Near, is_nowhere, uuid_of
 from placement_core.matching.request import CandidateRequest, RequestGroup
 from placement_core.matching.rules import Rule, passing, rules

@@ -15,7 +15,8 @@ from typing import Protocol
 import numpy as np
 
 from placement_core import exceptions
-from placement_core.matching.forest import MOST_UNITS, Bools, Column, Forest, Ints
+from placement_core.matching.columns import MOST_UNITS, Bools, Column, Ints
+from placement_core.matching.forest import Forest
 from placement_core.matching.request import CandidateRequest, RequestGroup
 
 _NO_ROWS: Ints = np.zeros(0, np.int32)

@@ -14,8 +14,9 @@ from typing import Final, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from placement_core.matching.columns import MOST_UNITS, Bools, Column, Ints, Longs
 from placement_core.matching.feasible import Part
-from placement_core.matching.forest import MOST_UNITS, Bools, Column, Forest, Ints, Longs
+from placement_core.matching.forest import Forest
 from placement_core.matching.request import CandidateRequest, RequestGroup
 
 Floats = NDArray[np.float64]

@@ -11,8 +11,9 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from placement_core.matching.columns import Ints, Longs
 from placement_core.matching.feasible import Part, trait_ids
-from placement_core.matching.forest import Forest, Ints, Longs
+from placement_core.matching.forest import Forest
 from placement_core.matching.misses import all_of, any_of, groups, reaching
 from placement_core.matching.request import CandidateRequest
 from placement_core.matching.search import Problem

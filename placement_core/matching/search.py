@@ -19,8 +19,9 @@ from placement_core.matching import chunk as chunks
 from placement_core.matching import feasible
 from placement_core.matching.candidates import Found
 from placement_core.matching.chunk import Chunk, Effort, Once, Picks, Together, distinct, ranks
+from placement_core.matching.columns import Bools, Longs
 from placement_core.matching.feasible import Nothing, Part
-from placement_core.matching.forest import Bools, Forest, Longs
+from placement_core.matching.forest import Forest
 from placement_core.matching.request import CandidateRequest
 
 _MOST_ANCHORS = 4096  # looked at together
