@@ -20,7 +20,8 @@ from sqlalchemy.engine import Dialect
 from placement_core.db import tables as t
 from placement_core.db.batches import chunks
 from placement_core.db.dedicated import Run
-from placement_core.db.forest_rows import as_text, block, joined, numbers, spelled
+from placement_core.db.forest_rows import as_text, block, numbers
+from placement_core.db.spelling import joined, spelled
 from placement_core.matching.rows import Integers, Rows
 
 BLOCK_BITS = 7  # 128 providers to a block

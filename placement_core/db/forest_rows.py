@@ -20,12 +20,12 @@ from sqlalchemy.engine import Dialect
 from placement_core.db import tables as t
 from placement_core.db.batches import chunks
 from placement_core.db.dedicated import Run
+from placement_core.db.spelling import joined, spelled
 from placement_core.matching.rows import Rows
 
 Names = Mapping[int, str]
 
 _BLOCK_BITS = 8  # 256 providers to a text: some 100 kB at most, whatever the number of providers
-_WIDTH = 100  # characters of the longest value, and of four numbers
 _ROOTS = "#roots#"  # stands for ids: compiling a statement takes longer than running it
 
 _PROVIDERS, _INVENTORIES, _USAGES, _TRAITS, _AGGREGATES, _AGGREGATE_UUIDS = range(6)
@@ -79,19 +79,6 @@ def as_text(statement: sa.ClauseElement, dialect: Dialect) -> str:
 def block(provider_id: sa.ColumnElement[int], bits: int) -> sa.ColumnElement[int]:
     """The number of the block of `2 ** bits` ids that an id belongs to."""
     return provider_id.bitwise_rshift(sa.literal(bits))
-
-
-def joined(values: sa.ColumnElement[str]) -> sa.ColumnElement[str]:
-    """The texts of all rows of a group, with blanks between them."""
-    return sa.func.aggregate_strings(values, " ")
-
-
-def spelled(*values: sa.ColumnElement[Any], separator: str = " ") -> sa.ColumnElement[str]:
-    """The values of one row as a text."""
-    text: sa.ColumnElement[str] = sa.cast(values[0], sa.String(_WIDTH))
-    for value in values[1:]:
-        text = text.concat(separator).concat(sa.cast(value, sa.String(_WIDTH)))
-    return text
 
 
 def numbers(texts: Sequence[str], dtype: type[Any] = np.int64, *, per_row: int) -> NDArray[Any]:

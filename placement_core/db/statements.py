@@ -22,6 +22,7 @@ from placement_core.db import pipeline, plans
 from placement_core.db.plans import Plan
 
 Row = Mapping[str, Any]
+_Clause = sa.Select[Any] | sa.CompoundSelect[Any] | sa.Insert | sa.Update | sa.Delete
 
 _MOST_ROWS: Final = 100  # that wait
 _MOST_KEPT: Final = 20  # values in the lists of a text that is kept
@@ -38,7 +39,7 @@ class Statement:
     :param clause: SQLAlchemy's statement.
     """
 
-    def __init__(self, clause: sa.Select[Any] | sa.Insert | sa.Update | sa.Delete) -> None:
+    def __init__(self, clause: _Clause) -> None:
         # Of a single row that is inserted, SQLAlchemy would want to know the id.
         self.clause = clause.inline() if isinstance(clause, sa.Insert) else clause
 
@@ -58,14 +59,14 @@ class Statement:
         if not rows:
             return
         if len(rows) > _MOST_ROWS or not pipeline.is_open(connection):
-            connection.execute(self.clause, [dict(row) for row in rows])
+            connection.execute(self.clause, [dict(row) for row in rows]).close()
             return
         try:
             with pipeline.cursor(connection) as cursor:
                 texts = self._for(connection.dialect, rows[0]).texts(cursor, rows)
         except Exception:
             # What cannot be written fails in SQLAlchemy's own way.
-            connection.execute(self.clause, [dict(row) for row in rows])
+            connection.execute(self.clause, [dict(row) for row in rows]).close()
             return
         pipeline.hold(connection, *texts)
 

@@ -9,9 +9,9 @@ writers to one provider queue up, each sees what its predecessors left, and none
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Set
+from collections.abc import Collection, Iterable, Mapping, Set
 from dataclasses import dataclass, field
-from typing import Any, Final, Literal, NamedTuple
+from typing import Final, Literal, NamedTuple
 
 import sqlalchemy as sa
 from oslo_db import exception as oslo_exception
@@ -25,15 +25,15 @@ from placement_core.db.changed_trees import UsageChange
 from placement_core.db.statements import Statement
 from placement_core.objects import inventory as rules
 from placement_core.objects.inventory import InventoryRecord
-from placement_core.ops import _rows, consumer_types
+from placement_core.ops import _rows, _state, consumer_types
 from placement_core.ops._arguments import expect_mapping
-from placement_core.ops._inventory_records import FIELDS, Records, make_record
+from placement_core.ops._inventory_records import Records
+from placement_core.ops._state import ConsumerRow, OwnRow, Place
 
 LOG = log.getLogger(__name__)
 
 NEW: Final = "new"  # the generation of a consumer that must not exist yet
 
-Place = tuple[int, int]  # provider id, class id
 Scope = Mapping[str, Set[tuple[str, str]]]
 
 
@@ -57,26 +57,6 @@ class Claim:
     generation: int | Literal["new"] | None = None
 
 
-class ConsumerRow(NamedTuple):
-    id: int
-    uuid: str
-    generation: int
-    project_id: int
-    user_id: int
-    consumer_type_id: int | None
-
-
-class OwnRow(NamedTuple):
-    """An allocation that a consumer of this write has before it."""
-
-    id: int
-    consumer: str
-    provider_id: int
-    class_id: int
-    used: int
-    provider_uuid: str
-
-
 class Entry(NamedTuple):
     consumer: str
     provider: _rows.ProviderRow
@@ -87,30 +67,8 @@ class Entry(NamedTuple):
 
 _consumers = t.consumers.c
 _allocations = t.allocations.c
-_providers = t.resource_providers.c
-_inventories = t.inventories.c
 
 _OWNER = ("project_id", "user_id", "consumer_type_id")
-_LOCK_CONSUMERS = Statement(
-    sa.select(*(_consumers[field] for field in ConsumerRow._fields))
-    .where(_consumers.uuid.in_(sa.bindparam("consumers")))
-    .order_by(_consumers.uuid)
-    .with_for_update(key_share=True)
-)
-_READ_OWN = Statement(
-    sa.select(
-        _allocations.id,
-        _allocations.consumer_id,
-        _allocations.resource_provider_id,
-        _allocations.resource_class_id,
-        _allocations.used,
-        _providers.uuid,
-    )
-    .join_from(
-        t.allocations, t.resource_providers, _allocations.resource_provider_id == _providers.id
-    )
-    .where(_allocations.consumer_id.in_(sa.bindparam("consumers")))
-)
 _INSERT_CONSUMERS = Statement(sa.insert(t.consumers))
 _UPDATE_OWNERS = Statement(
     sa.update(t.consumers)
@@ -134,48 +92,6 @@ _HOLDERS = Statement(
 )
 
 
-def _with_usage() -> sa.Select[Any]:
-    """The inventories of some providers and classes, with how much of each is in use."""
-    providers: sa.BindParameter[Any] = sa.bindparam("providers")
-    classes: sa.BindParameter[Any] = sa.bindparam("classes")
-    usage = (
-        sa.select(
-            _allocations.resource_provider_id,
-            _allocations.resource_class_id,
-            sa.func.sum(_allocations.used).label("used"),
-        )
-        .where(
-            _allocations.resource_provider_id.in_(providers),
-            _allocations.resource_class_id.in_(classes),
-        )
-        .group_by(_allocations.resource_provider_id, _allocations.resource_class_id)
-        .subquery()
-    )
-    return (
-        sa.select(
-            _inventories.resource_provider_id,
-            _inventories.resource_class_id,
-            sa.func.coalesce(usage.c.used, 0),
-            *(_inventories[name] for name in FIELDS),
-        )
-        .outerjoin_from(
-            t.inventories,
-            usage,
-            sa.and_(
-                usage.c.resource_provider_id == _inventories.resource_provider_id,
-                usage.c.resource_class_id == _inventories.resource_class_id,
-            ),
-        )
-        .where(
-            _inventories.resource_provider_id.in_(providers),
-            _inventories.resource_class_id.in_(classes),
-        )
-    )
-
-
-_WITH_USAGE = Statement(_with_usage())
-
-
 class AllocationWrite:
     """One change of the allocations of any number of consumers.
 
@@ -197,6 +113,8 @@ class AllocationWrite:
         self._lookalikes: list[str] = []
         self.own: list[OwnRow] = []
         self.providers: dict[str, _rows.ProviderRow] = {}
+        self.records: Records = {}
+        self._used: dict[Place, int] = {}
         self.entries: list[Entry] = []
 
     # --- lock ---
@@ -204,34 +122,45 @@ class AllocationWrite:
     def lock(self, also: Iterable[str] = ()) -> None:
         """Lock the consumers, then the providers that gain, keep or lose something.
 
+        `records` are then those of the providers, unless nothing is going to be there.
+
         :param also: uuids of more providers to lock in the same go.
         """
-        self._lock_consumers()
-        self._read_own()
-        named = {uuid for claim in self.claims.values() for uuid in claim.allocations}
-        left = {row.provider_uuid for row in self.own}
-        self.providers = _rows.find_providers(self.context, {*named, *left, *also}, lock=True)
+        _state.lock_consumers(self.context, self.claims)
+        unread: Collection[str] = self.claims
+        # Who must not exist yet has nothing that has to be known before providers are locked.
+        if any(claim.generation != NEW for claim in self.claims.values()):
+            self._take(_state.read(self.context, consumers=unread))
+            unread = ()
+        locked = {uuid for claim in self.claims.values() for uuid in claim.allocations} | {*also}
+        if locked:
+            locked |= self._left()
+            _rows.lock_ahead(self.context, locked)
+            self._take(_state.read(self.context, consumers=unread, providers=locked))
+        # Nothing is going to be anywhere; or (data from before Rocky) somebody who does not exist
+        # has something.
+        left = self._left() - locked
+        self.providers |= _rows.find_providers(self.context, left, lock=True)
+
+    def _take(self, found: _state.Found) -> None:
+        for row in found.consumers:
+            if row.uuid in self.claims:
+                self.consumers[row.uuid] = row
+            else:
+                self._lookalikes.append(row.uuid)
+        self.own += [
+            row for row in found.own if row.consumer in self.claims and self._in_scope(row)
+        ]
+        self.providers.update(found.providers)
+        self.records.update(found.records)
+        self._used.update(found.used)
+
+    def _left(self) -> set[str]:
+        """The providers where the consumers have something now."""
+        return {row.provider_uuid for row in self.own}
 
     def _is_emptied(self, consumer: str) -> bool:
         return not self.claims[consumer].allocations
-
-    def _lock_consumers(self) -> None:
-        for some in chunks(sorted(self.claims)):
-            rows = _LOCK_CONSUMERS.rows(self.context.connection, consumers=some)
-            for row in map(ConsumerRow._make, rows):
-                if row.uuid in self.claims:
-                    self.consumers[row.uuid] = row
-                else:
-                    self._lookalikes.append(row.uuid)
-
-    def _read_own(self) -> None:
-        for some in chunks(sorted(self.claims)):
-            rows = _READ_OWN.rows(self.context.connection, consumers=some)
-            self.own.extend(
-                row
-                for row in map(OwnRow._make, rows)
-                if row.consumer in self.claims and self._in_scope(row)
-            )
 
     def _in_scope(self, row: OwnRow) -> bool:
         if self.scope is None:
@@ -268,10 +197,9 @@ class AllocationWrite:
         :raises NoInventory, ConstraintsViolated, CapacityExceeded: the first that doesn't fit.
         """
         self._make_entries()
-        places = {(entry.provider.id, entry.class_id) for entry in self.entries}
-        if not places:
+        if not self.entries:
             return
-        records, used = self._inventories_and_usage(places, interim or {})
+        records = {**self.records, **(interim or {})}
         own: dict[Place, int] = defaultdict(int)
         for row in self.own:
             own[row.provider_id, row.class_id] += row.used
@@ -281,8 +209,8 @@ class AllocationWrite:
             place = entry.provider.id, entry.class_id
             record = records.get(place[0], {}).get(place[1])
             run[place] += entry.amount
-            left = used[place] - own[place]
-            _check_entry(entry, record, run=run[place], left=left, before=used[place])
+            before = self._used.get(place, 0)
+            _check_entry(entry, record, run=run[place], left=before - own[place], before=before)
 
     def _make_entries(self) -> None:
         self.check_providers()
@@ -293,24 +221,6 @@ class AllocationWrite:
             for uuid, resources in claim.allocations.items()
             for name, amount in resources.items()
         ]
-
-    def _inventories_and_usage(
-        self, places: set[Place], interim: Records
-    ) -> tuple[Records, dict[Place, int]]:
-        """Records and present usage, by all consumers, of the providers and classes named."""
-        class_ids = sorted({class_id for _, class_id in places})
-        records: Records = defaultdict(dict)
-        used: dict[Place, int] = defaultdict(int)
-        for some in chunks(sorted({provider_id for provider_id, _ in places})):
-            for provider_id, cls, in_use, *values in _WITH_USAGE.rows(
-                self.context.connection, providers=some, classes=class_ids
-            ):
-                records[provider_id][cls] = make_record(values)
-                used[provider_id, cls] = int(in_use)
-        for provider_id, _ in places:
-            if provider_id in interim:
-                records[provider_id] = interim[provider_id]
-        return records, used
 
     def _check_inventories_exist(self, records: Records) -> None:
         """The API reports providers without any of the request's classes before all else."""

@@ -34,8 +34,10 @@ _COLUMNS = (
 _OF_UUIDS = sa.select(*_COLUMNS).where(
     _providers.uuid.in_(sa.bindparam("uuids")), _providers.root_provider_id.is_not(None)
 )
+_LOCKED = _OF_UUIDS.order_by(_providers.uuid).with_for_update(key_share=True)
 _FIND = Statement(_OF_UUIDS)
-_LOCK = Statement(_OF_UUIDS.order_by(_providers.uuid).with_for_update(key_share=True))
+_LOCK = Statement(_LOCKED)
+_LOCK_ONLY = Statement(_LOCKED.with_only_columns(_providers.id))
 _UUIDS_OF_IDS = Statement(sa.select(_providers.uuid).where(_providers.id.in_(sa.bindparam("ids"))))
 _BUMP = Statement(
     sa.update(t.resource_providers)
@@ -65,14 +67,27 @@ def find_providers(
         another order, in a deadlock.
     :raises InvalidUUID: one is no string at all (a provider in place of its uuid, say).
     """
-    wanted = [*uuids]
-    for uuid in wanted:
-        expect_uuid("resource provider", uuid)
     found: dict[str, ProviderRow] = {}
-    for some in chunks(sorted(set(wanted))):
+    for some in chunks(sorted(_checked(uuids))):
         rows = (_LOCK if lock else _FIND).rows(context.connection, uuids=some)
         found.update((row.uuid, row) for row in map(ProviderRow._make, rows))
     return found
+
+
+def _checked(uuids: Iterable[str]) -> set[str]:
+    wanted = [*uuids]
+    for uuid in wanted:
+        expect_uuid("resource provider", uuid)
+    return {*wanted}
+
+
+def lock_ahead(context: Context, uuids: Iterable[str]) -> None:
+    """Have the providers locked with the statement that follows, which reads them.
+
+    :raises InvalidUUID: as `find_providers`.
+    """
+    for some in chunks(sorted(_checked(uuids))):
+        _LOCK_ONLY.wait(context.connection, {"uuids": some})
 
 
 def find_provider(context: Context, uuid: str, *, lock: bool = False) -> ProviderRow:

@@ -19,7 +19,7 @@ from placement_core.objects import inventory as rules
 from placement_core.objects.belongings import OfProvider
 from placement_core.objects.inventory import InventoryRecord
 from placement_core.ops import _inventory_records as records
-from placement_core.ops import _rows
+from placement_core.ops import _rows, _state
 from placement_core.ops._arguments import expect_class_name, expect_mapping
 
 VERBS = ("list", "get", "create", "update", "replace", "delete")
@@ -176,9 +176,13 @@ def delete(
 def _locked(
     context: Context, provider: str, generation: int | None
 ) -> tuple[_rows.ProviderRow, dict[int, InventoryRecord]]:
-    row = _rows.find_provider(context, provider, lock=True)
+    _rows.lock_ahead(context, [provider])
+    found = _state.read_inventories(context, provider)
+    row = found.providers.get(provider)
+    if row is None:
+        raise exceptions.ResourceProviderNotFound(uuid=provider)
     _rows.expect_generation(row, generation)
-    return row, records.read(context, [row.id]).get(row.id, {})
+    return row, found.records.get(row.id, {})
 
 
 def _checked(

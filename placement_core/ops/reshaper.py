@@ -67,7 +67,7 @@ def apply(context: Context, write: AllocationWrite, wanted: records.Records) -> 
 
     :param wanted: all that these providers shall have, by provider id and class id.
     """
-    current = records.read(context, wanted)
+    current = {provider_id: write.records.get(provider_id, {}) for provider_id in wanted}
     interim = {
         provider_id: {**current.get(provider_id, {}), **new} for provider_id, new in wanted.items()
     }

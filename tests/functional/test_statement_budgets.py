@@ -199,12 +199,12 @@ def test_a_claim(cloud: Cloud) -> None:
     cloud.consumer(0)
     path = f"/allocations/{uuid.uuid4()}"
     sent = cloud.counted("PUT", path, cloud.claim(0), status=204)
-    check(sent, custom_classes(8), trips=custom_classes(5))
+    check(sent, custom_classes(7), trips=custom_classes(2))
     body = cloud.claim(0)
     (on_host,) = body["allocations"].values()
     del on_host["resources"]["CUSTOM_GOLD"]
     path = f"/allocations/{uuid.uuid4()}"
-    check(cloud.counted("PUT", path, body, status=204), 8, trips=5)
+    check(cloud.counted("PUT", path, body, status=204), 7, trips=2)
     assert any("provider_tree_changes" in statement for statement in cloud.sent.statements)
 
 
@@ -212,12 +212,12 @@ def test_a_claim_on_many_providers(cloud: Cloud) -> None:
     cloud.consumer(0)
     path = f"/allocations/{uuid.uuid4()}"
     sent = cloud.counted("PUT", path, cloud.claim(0, 1, 2), status=204)
-    check(sent, custom_classes(8), trips=custom_classes(5))
+    check(sent, custom_classes(7), trips=custom_classes(2))
 
 
 def test_a_release(cloud: Cloud) -> None:
     path = f"/allocations/{cloud.consumer(0)}"
-    check(cloud.counted("DELETE", path, status=204), 6, trips=5)
+    check(cloud.counted("DELETE", path, status=204), 6, trips=4)
 
 
 def test_a_swap(cloud: Cloud) -> None:
@@ -226,7 +226,7 @@ def test_a_swap(cloud: Cloud) -> None:
     check(
         cloud.counted("POST", "/allocations", body, status=204),
         custom_classes(9),
-        trips=custom_classes(6),
+        trips=custom_classes(4),
     )
 
 
@@ -235,12 +235,12 @@ def test_inventories_that_are_what_they_were(cloud: Cloud) -> None:
     del body["inventories"]["CUSTOM_GOLD"]
     cloud.request("PUT", cloud.of_host("/inventories"), body)
     body["resource_provider_generation"] += 1
-    check(cloud.counted("PUT", cloud.of_host("/inventories"), body), 3, trips=3)
+    check(cloud.counted("PUT", cloud.of_host("/inventories"), body), 3, trips=2)
 
 
 def test_inventories_that_change(cloud: Cloud) -> None:
     sent = cloud.counted("PUT", cloud.of_host("/inventories"), cloud.inventories(VCPU=4))
-    check(sent, custom_classes(5), trips=custom_classes(3))
+    check(sent, custom_classes(5), trips=custom_classes(2))
 
 
 def test_a_reshape(cloud: Cloud) -> None:

@@ -458,6 +458,20 @@ def test_rows_without_a_consumer_count_but_are_not_shown(placement, host):
     assert placement.consumers.get(ghost).generation == 1
 
 
+@pytest.mark.parametrize("known_as", [None, NEW])
+def test_a_claim_takes_over_rows_without_a_consumer(placement, host, other_host, known_as):
+    """Data from before Rocky; the provider that they are on is a part of the write."""
+    server = new_uuid()
+    placement.allocations.update(server, {other_host: {"VCPU": 4}})
+    with placement.transaction():
+        placement.context.connection.execute(
+            sa.delete(t.consumers).where(t.consumers.c.uuid == server)
+        )
+    placement.allocations.update(server, {host: {"VCPU": 1}}, generation=known_as)
+    assert held(placement, server) == {host: {"VCPU": 1}}
+    assert in_use(placement, other_host) == {"VCPU": 0}
+
+
 def test_every_change_of_a_tree_is_recorded(placement, host, other_host):
     def recorded():
         with placement.context.engine.connect() as connection:

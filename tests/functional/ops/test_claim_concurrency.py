@@ -35,7 +35,12 @@ def claim_until_full(number, url, provider, attempts):
             server = str(UUID(int=number * 1_000_000 + attempt + 1))
             try:
                 placement.allocations.update(
-                    server, {provider: {"VCPU": 1}}, project_id="p", user_id=f"u{attempt % 3}"
+                    server,
+                    {provider: {"VCPU": 1}},
+                    project_id="p",
+                    user_id=f"u{attempt % 3}",
+                    # Who is new is read together with the provider, others before it.
+                    generation=(None, "new")[attempt % 2],
                 )
                 outcomes["claimed"] += 1
             except exceptions.PlacementError as error:
