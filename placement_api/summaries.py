@@ -35,6 +35,7 @@ class SummaryCache:
         self._size = 0
         self._recent: dict[int, bytes] = {}
         self._older: dict[int, bytes] = {}
+        self._versions: dict[int, int] = {}  # of trees: the one that there is a text of
 
     @property
     def size(self) -> int:
@@ -58,12 +59,22 @@ class SummaryCache:
         text = self._older.pop(version, None) or members(
             {summary.uuid: summarised(summary) for summary in found.summaries(tree)}
         )
+        # What a tree was before is not asked for any more, and in a busy cloud it would be most.
+        self._drop(self._versions.get(tree))
+        self._versions[tree] = version
         size = len(text) + self.OVERHEAD
         if self._size + size > self._most_recent:
             self._older, self._recent, self._size = self._recent, {}, 0
         self._recent[version] = text
         self._size += size
         return text
+
+    def _drop(self, version: int | None) -> None:
+        if version is None or self._older.pop(version, None) is not None:
+            return
+        text = self._recent.pop(version, None)
+        if text is not None:
+            self._size -= len(text) + self.OVERHEAD
 
 
 def summarised(

@@ -354,6 +354,16 @@ def test_no_more_is_kept_than_there_is_room_for():
     assert first.asked == [*range(10)]
 
 
+def test_what_a_tree_was_before_is_not_kept():
+    """Otherwise a worker would grow with every claim, up to all that there is room for."""
+    cache = SummaryCache()
+    sizes = set()
+    for number in range(1, 50):
+        Renderer(v(39), cache)(Found([VCPU], [0, 1, 2], number=number))
+        sizes.add(cache.size)
+    assert len(sizes) == 1
+
+
 def test_what_is_asked_for_again_and_again_is_kept():
     names = [f"{number:036}" for number in range(300)]
     whole = SummaryCache()
