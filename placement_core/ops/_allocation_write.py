@@ -128,11 +128,11 @@ class AllocationWrite:
         """
         _state.lock_consumers(self.context, self.claims)
         unread: Collection[str] = self.claims
+        locked = {uuid for claim in self.claims.values() for uuid in claim.allocations} | {*also}
         # Who must not exist yet has nothing that has to be known before providers are locked.
-        if any(claim.generation != NEW for claim in self.claims.values()):
+        if not locked or any(claim.generation != NEW for claim in self.claims.values()):
             self._take(_state.read(self.context, consumers=unread))
             unread = ()
-        locked = {uuid for claim in self.claims.values() for uuid in claim.allocations} | {*also}
         if locked:
             locked |= self._left()
             _rows.lock_ahead(self.context, locked)

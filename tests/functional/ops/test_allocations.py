@@ -273,6 +273,14 @@ def test_a_claim_with_another_generation_is_refused(placement, host, wrong):
     placement.allocations.update(server, {host: {"VCPU": 2}}, generation=1)
 
 
+def test_nothing_for_somebody_new_is_refused_to_who_exists(placement, host):
+    server = new_uuid()
+    placement.allocations.update(server, {host: {"VCPU": 1}})
+    with pytest.raises(exceptions.ConsumerGenerationConflict):
+        placement.allocations.update(server, {}, generation=NEW)
+    assert held(placement, server) == {host: {"VCPU": 1}}
+
+
 def test_a_consumer_that_does_not_exist_has_no_generation(placement, host):
     with pytest.raises(exceptions.ConsumerGenerationConflict, match="expected null but got 0"):
         placement.allocations.update(new_uuid(), {host: {"VCPU": 1}}, generation=0)
